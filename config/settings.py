@@ -1,0 +1,164 @@
+"""Django settings, read from the environment by ``config.env``. docs/operations.md explains every variable."""
+
+from pathlib import Path
+
+from config import env
+from config.destinations import destinations
+from config.log import logging_config
+from config.schedule import beat_schedule
+from config.services import local_urls
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+LOCAL_DIR = Path(env.text("HOLDFAST_LOCAL_DIR", str(BASE_DIR / ".local")))
+
+# Development needs no secrets and no servers; production says so by naming its own.
+DEBUG = env.flag("DEBUG", default=False)
+DEVELOPMENT = env.flag("HOLDFAST_DEVELOPMENT", default=not env.text("DATABASE_URL"))
+DEVELOPMENT_SECRET = "development-only-not-a-secret-" + "0" * 32
+
+SECRET_KEY = env.secret("SECRET_KEY", DEVELOPMENT_SECRET if DEVELOPMENT else "")
+HASH_SECRET = env.secret("HASH_SECRET", DEVELOPMENT_SECRET if DEVELOPMENT else "")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]" if DEVELOPMENT else "")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "ninja",
+    "config",
+    "handoff",
+    "persistence",
+    "outbox",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "persistence.http.deadline.DeadlineMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Postgres: the anchor of durability -------------------------------------------------------------------
+_local = local_urls(LOCAL_DIR)
+DATABASE_URL = env.secret("DATABASE_URL", _local.get("database_url", ""))
+STATEMENT_TIMEOUT_MS = env.integer("STATEMENT_TIMEOUT_MS", 10_000, at_least=100, at_most=600_000)
+LOCK_TIMEOUT_MS = env.integer("LOCK_TIMEOUT_MS", 2_000, at_least=50, at_most=60_000)
+REQUEST_DEADLINE_SECONDS = env.number("REQUEST_DEADLINE_SECONDS", 7, at_least=1, at_most=60)
+
+_database = env.database(DATABASE_URL or "postgresql://127.0.0.1:1/not-configured")
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        **_database,
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        # A transaction pooler cannot keep a cursor between statements; nothing here needs one.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+        "OPTIONS": {
+            **_database["OPTIONS"],  # type: ignore[dict-item]
+            "connect_timeout": 2,
+            "application_name": "holdfast",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
+            " -c idle_in_transaction_session_timeout=30000",
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- The archive ------------------------------------------------------------------------------------------
+ARCHIVE_URL = env.text("ARCHIVE_URL", f"file://{LOCAL_DIR / 'archive'}" if DEVELOPMENT else "")
+ARCHIVE_S3_ENDPOINT = env.text("ARCHIVE_S3_ENDPOINT")
+ARCHIVE_S3_REGION = env.text("ARCHIVE_S3_REGION", "auto")
+ARCHIVE_S3_ACCESS_KEY_ID = env.secret("ARCHIVE_S3_ACCESS_KEY_ID")
+ARCHIVE_S3_SECRET_ACCESS_KEY = env.secret("ARCHIVE_S3_SECRET_ACCESS_KEY")
+ARCHIVE_CALL_DEADLINE_SECONDS = env.number("ARCHIVE_CALL_DEADLINE_SECONDS", 8, at_least=0.1, at_most=25)
+ARCHIVE_CONCURRENCY = env.integer("ARCHIVE_CONCURRENCY", 4, at_least=1, at_most=64)
+
+# --- The outbox -------------------------------------------------------------------------------------------
+OUTBOX_DESTINATIONS = destinations()
+OUTBOX_RELAY_BUDGET_SECONDS = env.number("OUTBOX_RELAY_BUDGET_SECONDS", 20, at_least=1, at_most=300)
+OUTBOX_POLL_SECONDS = env.number("OUTBOX_POLL_SECONDS", 0.03, at_least=0.005, at_most=5)
+OUTBOX_KEEP_DELIVERED_HOURS = env.number("OUTBOX_KEEP_DELIVERED_HOURS", 24, at_least=0, at_most=24 * 365)
+
+# --- Celery: messages are nudges without data or authority ------------------------------------------------
+REDIS_URL = env.secret("REDIS_URL", _local.get("redis_url", ""))
+CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL", REDIS_URL) or "redis://127.0.0.1:1/0"
+CELERY_BEAT_SCHEDULE = beat_schedule(OUTBOX_DESTINATIONS)
+CELERY_BEAT_SCHEDULE_FILENAME = str(LOCAL_DIR / "celerybeat-schedule")
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_TIME_LIMIT = 390
+CELERY_TASK_SOFT_TIME_LIMIT = 360
+CELERY_TASK_SEND_SENT_EVENT = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = False
+CELERY_WORKER_SEND_TASK_EVENTS = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_POOL_ACQUIRE_TIMEOUT = 5
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"socket_connect_timeout": 5, "socket_timeout": 10, "socket_keepalive": True, "visibility_timeout": 600}
+    if CELERY_BROKER_URL.startswith("redis")
+    else {}
+)
+CELERY_TIMEZONE = "UTC"
+
+# --- HTTP -------------------------------------------------------------------------------------------------
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+API_KEY_CACHE_SECONDS = env.number("API_KEY_CACHE_SECONDS", 5, at_least=0, at_most=300)
+APPEND_SLASH = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / ".local" / "static"
+WHITENOISE_USE_FINDERS = True
+BEHIND_TLS = env.flag("BEHIND_TLS", default=not DEVELOPMENT)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("TRUST_FORWARDED_PROTO") else None
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+LOG_STYLE = env.text("LOG_STYLE", "plain" if DEVELOPMENT else "json", choices=("plain", "json"))
+LOGGING = logging_config(LOG_LEVEL, LOG_STYLE)
+UNFOLD = {"SITE_TITLE": "Holdfast", "SITE_HEADER": "Holdfast", "SHOW_HISTORY": False, "SHOW_VIEW_ON_SITE": False}

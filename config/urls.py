@@ -1,0 +1,27 @@
+"""Every address that Holdfast answers on."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.views.generic import RedirectView
+from ninja.openapi.views import openapi_view
+
+from config.api import api
+from persistence.http.health import healthz, readyz
+from persistence.http.metrics import metrics
+
+
+def docs(request: HttpRequest) -> HttpResponse:
+    """The API's page, from files of our own: it loads nothing from elsewhere."""
+    return openapi_view(request, api)
+
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", api.urls),
+    path("api/docs", docs),
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("metrics", metrics),
+]

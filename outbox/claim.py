@@ -1,0 +1,87 @@
+"""Claim: lease some due lanes of one destination, and read what waits in them.
+
+The relay's first moment. It touches lanes only, so a backlog of a million deliveries costs it nothing, and takes free
+lanes only: an expired lease is freed by ``upkeep.rescue``, which counts it where a crash cannot skip the counting.
+"""
+
+from itertools import groupby
+from json import loads
+from operator import attrgetter
+from typing import Any
+
+from django.db import connection
+
+from outbox.destinations import Destination
+from outbox.outcomes import ClaimedDelivery, ClaimedLane
+
+ROOM = """
+SELECT coalesce(state.failures, 0),
+       coalesce(state.parked_reason, '') <> '' OR coalesce(state.open_until > clock_timestamp(), false)
+FROM (SELECT) AS one LEFT JOIN outbox_destination_state AS state ON state.destination = %(destination)s
+"""
+IN_FLIGHT = "SELECT count(*) FROM outbox_lane WHERE destination = %(destination)s AND leased_until IS NOT NULL"
+# The array keeps the planner from joining, so it can neither claim more than the limit nor scan twice. `window` skips
+# the index entries of lanes that were settled while an old snapshot keeps them from being vacuumed.
+CLAIM = """
+WITH due AS MATERIALIZED (
+    SELECT id FROM outbox_lane
+    WHERE destination = %(destination)s AND due_at < 'infinity' AND due_at <= clock_timestamp()
+      AND due_at > clock_timestamp() - %(window)s * interval '1 second' AND leased_until IS NULL
+    ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE outbox_lane SET token = token + 1, leased_until = clock_timestamp() + %(lease)s * interval '1 second'
+WHERE id = ANY (ARRAY(SELECT id FROM due))
+RETURNING id, token, ordering_key
+"""
+READ = """
+SELECT delivery.id, lane_id, seq, attempts, event.event_id, event_type, schema_version, ordering_key, created_at,
+       extract(epoch FROM clock_timestamp() - created_at)::float8, payload, headers
+FROM unnest(%(lanes)s::bigint[]) AS lane (id)
+CROSS JOIN LATERAL (
+    SELECT id, lane_id, event_id, seq, attempts FROM outbox_delivery
+    WHERE lane_id = lane.id AND status = 'pending' ORDER BY seq, id LIMIT %(per_lane)s
+) AS delivery
+JOIN outbox_event AS event ON event.event_id = delivery.event_id
+ORDER BY lane_id, seq, delivery.id
+"""
+
+
+EVER = 3e9  # seconds; a window that leaves nothing out
+
+
+def claim(destination: Destination, *, window: float = EVER) -> list[ClaimedLane]:
+    """Lease up to ``lanes_per_claim`` due lanes and return them with their next deliveries in order.
+
+    1. ask the breaker · 2. lease, raising each token · 3. read the heads of the lanes.
+    A destination that has failed is probed with a single lane. Lanes that have been due for longer than ``window``
+    seconds are left to another claim.
+    """
+    with connection.cursor() as cursor:
+        limit = room(cursor, destination)
+        if limit < 1:
+            return []
+        cursor.execute(
+            CLAIM, {"destination": destination.name, "limit": limit, "lease": destination.lease, "window": window}
+        )
+        leased = cursor.fetchall()
+        if not leased:
+            return []
+        cursor.execute(
+            READ, {"lanes": [lane_id for lane_id, _, _ in leased], "per_lane": destination.deliveries_per_lane}
+        )
+        rows = [ClaimedDelivery(*row, loads(payload), loads(headers)) for *row, payload, headers in cursor.fetchall()]
+    waiting = {lane_id: tuple(found) for lane_id, found in groupby(rows, attrgetter("lane_id"))}
+    return [ClaimedLane(lane_id, token, key, waiting.get(lane_id, ())) for lane_id, token, key in leased]
+
+
+def room(cursor: Any, destination: Destination) -> int:
+    """Return how many lanes may be claimed now: none while the breaker is open, one to probe a failed destination."""
+    cursor.execute(ROOM, {"destination": destination.name})
+    failures, resting = cursor.fetchone()
+    if resting:
+        return 0
+    limit = 1 if failures else destination.lanes_per_claim
+    if destination.lanes_in_flight is None:
+        return limit
+    cursor.execute(IN_FLIGHT, {"destination": destination.name})
+    return min(limit, destination.lanes_in_flight - cursor.fetchone()[0])

@@ -1,0 +1,1 @@
+"""Conversations and turns: written once, in one transaction, and provable ever after."""

@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class PersistenceConfig(AppConfig):
+    name = "persistence"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from persistence import checks  # noqa: F401, PLC0415 - Django registers system checks when apps are ready

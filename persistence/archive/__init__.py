@@ -1,0 +1,1 @@
+"""The off-box copy: one immutable object per turn, verified and restorable."""

@@ -1,0 +1,81 @@
+"""The outbox's handler for the archive: many lanes at once, each lane's turns in order, put-if-absent."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+from django.conf import settings
+from django.db import connection
+
+from outbox.destinations import MaySend
+from outbox.outcomes import ClaimedDelivery, Delivered, Failed, Outcome, Parked, Unavailable
+from persistence.archive.objects import ArchivedTurn, encode
+from persistence.archive.rows import turns_by_id
+from persistence.archive.sinks import Sink, SinkError
+from persistence.archive.store import configured_sink
+
+# A conversation whose turn is being written right now is skipped: its next delivery brings the mark up to date.
+MARK_ARCHIVED = """
+UPDATE persistence_conversation AS c SET archived_through_seq = given.seq
+FROM unnest(%(ids)s::uuid[], %(seqs)s::bigint[]) AS given (public_id, seq)
+WHERE c.id = ANY (ARRAY(
+    SELECT id FROM persistence_conversation WHERE public_id = ANY (%(ids)s::uuid[])
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+)) AND c.public_id = given.public_id AND c.archived_through_seq < given.seq
+"""
+
+
+class ArchiveHandler:
+    """Puts turns into the configured sink. One per process; lanes go in parallel, a lane's turns one by one."""
+
+    def __init__(self) -> None:
+        self._sink: Sink = configured_sink()
+        self._threads = ThreadPoolExecutor(settings.ARCHIVE_CONCURRENCY, thread_name_prefix="archive")
+
+    def deliver(self, lanes: Sequence[Sequence[ClaimedDelivery]], may_send: MaySend) -> dict[int, Outcome]:
+        """1. read all turns at once · 2. put lane by lane, in order · 3. raise each conversation's high-water mark."""
+        turns = turns_by_id([delivery.payload["turn_id"] for lane in lanes for delivery in lane])
+        sink_is_out = Event()
+
+        def put_lane(lane: Sequence[ClaimedDelivery]) -> dict[int, Outcome]:
+            outcomes: dict[int, Outcome] = {}
+            for delivery in lane:
+                if sink_is_out.is_set() or not may_send():
+                    break
+                outcome = put(self._sink, turns.get(delivery.payload["turn_id"]))
+                outcomes[delivery.id] = outcome
+                if isinstance(outcome, Unavailable):
+                    sink_is_out.set()
+                if not isinstance(outcome, Delivered):
+                    break
+            return outcomes
+
+        outcomes = {key: value for found in self._threads.map(put_lane, lanes) for key, value in found.items()}
+        mark_archived(lanes, outcomes)
+        return outcomes
+
+
+def put(sink: Sink, turn: ArchivedTurn | None) -> Outcome:
+    """Put one turn and say what became of it."""
+    if turn is None:
+        return Parked("turn_missing")
+    try:
+        sink.put_if_absent(turn.key, encode(turn))
+    except SinkError as error:
+        if error.endpoint_down:
+            return Unavailable(error.code, error.retry_after)
+        return Failed(error.code, error.retry_after)
+    return Delivered()
+
+
+def mark_archived(lanes: Sequence[Sequence[ClaimedDelivery]], outcomes: Mapping[int, Outcome]) -> None:
+    """Raise ``archived_through_seq`` to the last turn of each lane that arrived."""
+    reached = {
+        delivery.ordering_key: delivery.seq
+        for lane in lanes
+        for delivery in lane
+        if isinstance(outcomes.get(delivery.id), Delivered)
+    }
+    if reached:
+        with connection.cursor() as cursor:
+            cursor.execute(MARK_ARCHIVED, {"ids": list(reached), "seqs": list(reached.values())})

@@ -1,0 +1,95 @@
+"""``persistence_record_turn``: the conversation moved on, the turn, and its outbox rows, in one round trip.
+
+It decides under the conversation's row lock and answers with a word, so that no expected case costs an exception:
+``created`` · ``replayed`` · ``request_id_reused`` · ``stale_sequence`` · ``stale_control``.
+Only a race for one request id between two conversations ends in a unique violation; the caller asks again then.
+"""
+
+from django.db import migrations
+
+RECORD_TURN = """
+CREATE FUNCTION persistence_record_turn(
+    p_domain text, p_channel text, p_session_hash bytea, p_hash_version int, p_request_id text, p_fingerprint bytea,
+    p_expected_seq bigint, p_control_epoch int, p_conversation_id uuid, p_turn_id uuid, p_customer_ref text,
+    p_messages jsonb, p_confidence float8, p_escalated boolean, p_reason_codes jsonb, p_references jsonb,
+    p_error_code text, p_model text, p_latency_ms int, p_tokens_in int, p_tokens_out int, p_metadata jsonb,
+    p_redaction_version int, p_salt bytea, p_content_digest bytea, p_event_id uuid, p_headers jsonb,
+    p_destinations text[],
+    OUT outcome text, OUT turn_id uuid, OUT conversation_id uuid, OUT seq bigint, OUT control text,
+    OUT control_epoch int, OUT created_at timestamptz
+) LANGUAGE plpgsql AS $$
+DECLARE
+    c persistence_conversation;
+    t persistence_turn;
+    v_prev bytea;
+BEGIN
+    LOOP
+        -- 1. Lock the conversation: from here on its turns come one after the other.
+        SELECT * INTO c FROM persistence_conversation AS conversation
+        WHERE conversation.session_hash = p_session_hash AND conversation.hash_version = p_hash_version
+          AND conversation.control <> 'closed'
+        FOR UPDATE;
+
+        -- 2. A request that was recorded before is answered as before, whatever has happened since.
+        SELECT * INTO t FROM persistence_turn AS turn
+        WHERE turn.domain = p_domain AND turn.request_id = p_request_id;
+        IF FOUND THEN
+            SELECT * INTO c FROM persistence_conversation AS conversation WHERE conversation.id = t.conversation_id;
+            outcome := CASE WHEN t.fingerprint = p_fingerprint THEN 'replayed' ELSE 'request_id_reused' END;
+            turn_id := t.turn_id; seq := t.seq; created_at := t.created_at;
+            conversation_id := c.public_id; control := c.control; control_epoch := c.control_epoch;
+            RETURN;
+        END IF;
+
+        -- 3. Refuse what was said without knowing the conversation's present state. A new one is at turn 0, epoch 0.
+        IF p_control_epoch <> coalesce(c.control_epoch, 0) THEN outcome := 'stale_control';
+        ELSIF p_expected_seq <> coalesce(c.last_seq, 0) THEN outcome := 'stale_sequence';
+        END IF;
+        IF outcome IS NOT NULL THEN
+            conversation_id := c.public_id; seq := coalesce(c.last_seq, 0);
+            control := coalesce(c.control, 'bot'); control_epoch := coalesce(c.control_epoch, 0);
+            RETURN;
+        END IF;
+
+        -- 4. Move the conversation and its chain on by one. A new chain starts from the conversation's own id.
+        IF c.id IS NOT NULL THEN
+            v_prev := c.chain_head;
+            UPDATE persistence_conversation AS conversation
+            SET last_seq = c.last_seq + 1, chain_head = sha256(v_prev || p_content_digest), last_turn_at = now(),
+                customer_ref = coalesce(p_customer_ref, c.customer_ref)
+            WHERE conversation.id = c.id
+            RETURNING * INTO c;
+            EXIT;
+        END IF;
+        v_prev := sha256(convert_to('holdfast conversation ' || p_conversation_id, 'UTF8'));
+        INSERT INTO persistence_conversation (public_id, domain, channel, session_hash, hash_version, customer_ref,
+            control, control_epoch, last_seq, chain_head, archived_through_seq)
+        VALUES (p_conversation_id, p_domain, p_channel, p_session_hash, p_hash_version, p_customer_ref,
+            'bot', 0, 1, sha256(v_prev || p_content_digest), 0)
+        ON CONFLICT DO NOTHING
+        RETURNING * INTO c;
+        EXIT WHEN c.id IS NOT NULL;  -- else another caller opened this conversation first: lock theirs
+    END LOOP;
+
+    -- 5. The turn, then the outbox rows last: their lane locks are held the shortest.
+    INSERT INTO persistence_turn (turn_id, conversation_id, seq, domain, request_id, fingerprint, customer_ref,
+        messages, confidence, escalated, reason_codes, "references", error_code, model, latency_ms, tokens_in,
+        tokens_out, metadata, redaction_version, control, control_epoch, salt, content_digest, prev_digest, digest)
+    VALUES (p_turn_id, c.id, c.last_seq, p_domain, p_request_id, p_fingerprint, p_customer_ref,
+        p_messages, p_confidence, p_escalated, p_reason_codes, p_references, p_error_code, p_model, p_latency_ms,
+        p_tokens_in, p_tokens_out, p_metadata, p_redaction_version, c.control, c.control_epoch, p_salt,
+        p_content_digest, v_prev, c.chain_head)
+    RETURNING persistence_turn.created_at INTO created_at;
+    PERFORM outbox_enqueue(p_event_id, 'turn.recorded', 1, c.public_id::text, c.last_seq, NULL,
+        jsonb_build_object('conversation_id', c.public_id, 'turn_id', p_turn_id, 'seq', c.last_seq),
+        p_headers || jsonb_build_object('request_id', p_request_id), p_destinations);
+
+    outcome := 'created'; turn_id := p_turn_id; conversation_id := c.public_id; seq := c.last_seq;
+    control := c.control; control_epoch := c.control_epoch;
+END $$
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("persistence", "0001_tables"), ("outbox", "0002_enqueue")]
+    operations = [migrations.RunSQL(RECORD_TURN, "DROP FUNCTION persistence_record_turn")]

@@ -1,0 +1,121 @@
+"""``record_turn``: the one way in for a turn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection
+
+from persistence.database import translated
+from persistence.errors import RequestIdReused, StaleControl, StaleSequence
+from persistence.prepare import Session, sessions, statement_parameters
+from persistence.privacy.hashing import secrets_from_settings
+from persistence.requests import TurnRequest, turn_request
+
+RECORD = """
+SELECT outcome, turn_id, conversation_id, seq, control, control_epoch, created_at FROM persistence_record_turn(
+    %(domain)s, %(channel)s, %(session_hash)s, %(hash_version)s, %(request_id)s, %(fingerprint)s,
+    %(expected_seq)s, %(expected_epoch)s, %(conversation_id)s, %(turn_id)s, %(customer_ref)s, %(messages)s,
+    %(confidence)s, %(escalated)s, %(reason_codes)s, %(references)s, %(error_code)s, %(model)s, %(latency_ms)s,
+    %(tokens_in)s, %(tokens_out)s, %(metadata)s, %(redaction_version)s, %(salt)s, %(content_digest)s, %(event_id)s,
+    %(headers)s, %(destinations)s)
+"""
+FIND_SESSION = """
+SELECT hash_version FROM persistence_conversation
+WHERE (session_hash, hash_version) IN %s AND control <> 'closed' ORDER BY hash_version DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTurn:
+    """The turn as it is stored; ``replayed`` when an earlier request with this ``request_id`` stored it."""
+
+    turn_id: UUID
+    conversation_id: UUID
+    seq: int
+    replayed: bool
+    control: str
+    control_epoch: int
+    created_at: datetime
+
+
+def record_turn(
+    *,
+    domain: str,
+    channel: str,
+    session_id: str,
+    request_id: str,
+    messages: Sequence[dict[str, Any]],
+    expected_seq: int | None = None,
+    control_epoch: int | None = None,
+    customer_ref: str | None = None,
+    **facts: Any,
+) -> RecordedTurn:
+    """Store one turn with its outbox rows, durably, and return it. A repeated request returns the first turn.
+
+    ``messages`` is a list of ``{"role": user|assistant|agent|system|tool, "content": str, …}`` in the order said.
+    ``facts`` may be confidence (0 to 1), escalated, reason_codes, references, error_code, model, latency_ms,
+    tokens_in, tokens_out, metadata. The call opens its own durable transaction and refuses to run inside another.
+
+    Raises InvalidTurn (it cannot be stored), RequestIdReused, StaleSequence, StaleControl (it was not stored) and
+    PersistenceUnavailable (not acknowledged: repeat the call with the same ``request_id``).
+    """
+    given = {
+        "channel": channel,
+        "session_id": session_id,
+        "request_id": request_id,
+        "messages": list(messages),
+        "expected_seq": expected_seq,
+        "control_epoch": control_epoch,
+        "customer_ref": customer_ref,
+    }
+    return record(domain, turn_request(given | facts))
+
+
+def record(domain: str, turn: TurnRequest) -> RecordedTurn:
+    """Do what ``record_turn`` does, for a request that has been checked.
+
+    One statement in autocommit mode *is* a durable transaction, without the two round trips of BEGIN and COMMIT
+    (docs/decisions/0002).
+    """
+    if connection.in_atomic_block:
+        raise RuntimeError("record_turn() opens its own durable transaction; inside another one, use write_turn().")
+    with translated():
+        try:
+            return write_turn(domain, turn)
+        except IntegrityError as error:
+            if "persistence_turn_request_once" not in str(error):
+                raise
+            return write_turn(domain, turn)  # two sessions raced for one request id; the winner is visible now
+
+
+def write_turn(domain: str, turn: TurnRequest) -> RecordedTurn:
+    """Write a checked turn in one statement: atomic in itself, and part of the caller's transaction where one is open.
+
+    1. hash, redact and digest · 2. one statement · 3. what it answered, as a turn or as the conflict that it met.
+    """
+    hash_secrets = secrets_from_settings()
+    candidates = sessions(domain, turn, hash_secrets)
+    with connection.cursor() as cursor:
+        session = candidates[0] if len(candidates) == 1 else find_session(cursor, candidates)
+        cursor.execute(RECORD, statement_parameters(turn, session, hash_secrets))
+        outcome, turn_id, conversation_id, seq, control, control_epoch, created_at = cursor.fetchone()
+    match outcome:
+        case "request_id_reused":
+            raise RequestIdReused(turn.request_id)
+        case "stale_sequence":
+            raise StaleSequence(expected_seq=turn.expected_seq, last_seq=seq)
+        case "stale_control":
+            raise StaleControl(control=control, control_epoch=control_epoch)
+    return RecordedTurn(
+        turn_id, conversation_id, seq, outcome == "replayed", control, control_epoch, created_at
+    )
+
+
+def find_session(cursor: Any, candidates: list[Session]) -> Session:
+    """While a hash secret is being rotated, return the session of a conversation that began under an earlier one."""
+    cursor.execute(FIND_SESSION, [tuple((session.session_hash, session.hash_version) for session in candidates)])
+    found = cursor.fetchone()
+    return next((session for session in candidates if found and session.hash_version == found[0]), candidates[0])

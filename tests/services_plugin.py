@@ -1,0 +1,50 @@
+"""Postgres and Redis for the tests, there before Django reads its settings.
+
+Loaded with ``-p`` from pyproject.toml, which is earlier than any conftest and earlier than pytest-django.
+Servers named by DATABASE_URL and REDIS_URL are used; what is missing is started in a directory of its own,
+lives for this process and is removed with it. A pytest that is killed leaves no server: the kernel stops
+them.
+"""
+
+import functools
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from config import services
+
+
+@functools.cache
+def scratch() -> Path:
+    """The directory of this test run, made when it is first asked for."""
+    # Not pytest's own temporary directory: root's Postgres runs as nobody, who could not get into it.
+    directory = Path(tempfile.mkdtemp(prefix="holdfast-tests-"))
+    directory.chmod(0o711)
+    return directory
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Generator[None]:
+    """Start what is missing and name it in the environment, before pytest-django loads the settings."""
+    os.environ["HOLDFAST_LOCAL_DIR"] = str(scratch())
+    os.environ["HOLDFAST_DEVELOPMENT"] = "1"
+    try:
+        urls = services.start(scratch(), own=True)
+    except services.ServiceError as error:
+        raise pytest.UsageError(str(error)) from error
+    os.environ.pop("DATABASE_URL_FILE", None)
+    os.environ.pop("REDIS_URL_FILE", None)
+    os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = urls.database_url, urls.redis_url
+    return (yield)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Stop and remove what was started."""
+    services.stop(scratch(), mine_only=True)
+    shutil.rmtree(scratch(), ignore_errors=True)
+
