@@ -73,11 +73,16 @@ class Window:
 
 
 def relay(
-    destination: Destination, *, budget: float, poll: float, stopped: Callable[[], bool] = lambda: False
+    destination: Destination,
+    *,
+    budget: float,
+    poll: float,
+    until_empty: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Relayed:
     """Relay for ``budget`` seconds, looking again every ``poll`` seconds while there is nothing to do.
 
-    Returns the sums. Expired leases are rescued at the start and every few seconds, so that recovery needs no beat.
+    With ``until_empty``, stop at the first claim that finds nothing. Returns the sums. Expired leases are rescued at the start and every few seconds, so that recovery needs no beat.
     """
     tally, window = Tally(destination.name), Window()
     lanes = delivered = errors = fenced = 0
@@ -96,6 +101,8 @@ def relay(
             flushed_at = now
             tally.flush()
         if not done.lanes:
+            if until_empty:
+                break
             time.sleep(poll)
     tally.flush()
     return Relayed(lanes, delivered, errors, fenced)

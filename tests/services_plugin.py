@@ -39,7 +39,11 @@ def pytest_load_initial_conftests() -> Generator[None]:
     os.environ.pop("DATABASE_URL_FILE", None)
     os.environ.pop("REDIS_URL_FILE", None)
     os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = urls.database_url, urls.redis_url
-    return (yield)
+    try:
+        return (yield)
+    except BaseException:  # Settings that cannot be read, say: then pytest never gets as far as unconfigure.
+        pytest_unconfigure()
+        raise
 
 
 @pytest.hookimpl(trylast=True)

@@ -97,6 +97,7 @@ def reset(local_dir: Path) -> list[str]:
 
 def status(local_dir: Path, *, environ: Mapping[str, str] = os.environ) -> dict[str, Status]:
     """Return what runs, by name. An external service counts as running when it answers within two seconds."""
+    state.refuse_a_strangers_dir(local_dir)
     servers = state.read(local_dir)
     return {name: _status(name, kind, servers.get(name), environ) for name, kind in KINDS.items()}
 

@@ -6,6 +6,7 @@ called nobody too.
 """
 
 import os
+import pwd
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from config.services.process import ServiceError
 
 NOBODY = 65534
+NAMESPACE = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}")
 
 
 @dataclass(frozen=True)
@@ -36,20 +38,32 @@ class RunAs:
 
 def run_as(program: Path, home: Path) -> RunAs:
     """Return how to run this program on data below ``home``. Raises ServiceError when there is no way."""
-    if os.geteuid() != 0:
-        return RunAs(user=None, prefix=(), owner=os.geteuid())
-    home.chmod(0o711)
-    if _nobody_can(program, home):
-        return RunAs(user=NOBODY, prefix=(), owner=NOBODY)
-    unshare = shutil.which("unshare")
-    namespace = (unshare or "unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}")
-    if unshare and _succeeds([*namespace, str(program), "--version"]):
-        return RunAs(user=None, prefix=namespace, owner=0)
-    raise ServiceError(
-        f"Postgres refuses to run as root, user nobody cannot reach {program} and {home}, and this machine "
-        "allows no user namespaces. Run as an ordinary user, or clone to a place that everybody may enter, "
-        "or set DATABASE_URL."
+    user = os.geteuid()
+    if user != 0 and _has_a_name(user):
+        return RunAs(user=None, prefix=(), owner=user)
+    if user == 0:
+        home.chmod(0o711)
+        if _nobody_can(program, home):
+            return RunAs(user=NOBODY, prefix=(), owner=NOBODY)
+    if _succeeds([*NAMESPACE, str(program), "--version"]):
+        return RunAs(user=None, prefix=(shutil.which("unshare") or "", *NAMESPACE[1:]), owner=user)
+    reason = (
+        f"Postgres refuses to run as root, and user nobody cannot reach {program} and {home}"
+        if user == 0
+        else f"Postgres needs a user with a name, and user {user} is not in the password file"
     )
+    raise ServiceError(
+        f"{reason}; this machine allows no user namespaces to help it. Run as an ordinary user, or clone to a "
+        "place that everybody may enter, or set DATABASE_URL to a server of yours."
+    )
+
+
+def _has_a_name(user: int) -> bool:
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _nobody_can(program: Path, home: Path) -> bool:

@@ -127,6 +127,16 @@ def descendants(pid: int) -> list[int]:
     return sorted(found)
 
 
+def group(leader: int) -> list[int]:
+    """Return the living members of a process group, the leader among them while it lives."""
+    members = []
+    for entry in Path("/proc").iterdir():
+        fields = _stat(int(entry.name)) if entry.name.isdigit() else []
+        if fields and fields[0] != "Z" and int(fields[2]) == leader:
+            members.append(int(entry.name))
+    return members
+
+
 def wait_until(true: Callable[[], bool], seconds: float) -> bool:
     """Poll until the condition holds; False when it never did within ``seconds``."""
     deadline = time.monotonic() + seconds

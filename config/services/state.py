@@ -89,7 +89,12 @@ def make_local_dir(local_dir: Path) -> None:
         raise ServiceError(
             f"{local_dir} cannot be made: {error}. Set HOLDFAST_LOCAL_DIR to a directory of yours."
         ) from error
-    if not os.access(local_dir, os.R_OK | os.W_OK | os.X_OK):
+    refuse_a_strangers_dir(local_dir)
+
+
+def refuse_a_strangers_dir(local_dir: Path) -> None:
+    """Raise ServiceError when the directory is there and not ours to use."""
+    if local_dir.exists() and not os.access(local_dir, os.R_OK | os.W_OK | os.X_OK):
         raise ServiceError(
             f"{local_dir} belongs to user {local_dir.stat().st_uid} and you are user {os.geteuid()}: "
             "somebody else ran this copy before. Their data was left alone. Run as that user, or let them "

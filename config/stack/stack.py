@@ -71,6 +71,7 @@ def running_stack(local_dir: Path, *, say: Callable[[str], None]) -> Iterator[St
         finally:
             interrupt.stopping = True
             if supervisor is not None:
+                say("Stopping: what is under way is finished first; Ctrl-C again ends it at once.")
                 supervisor.stop()
             (local_dir / "stack.json").unlink(missing_ok=True)
             services.stop(local_dir, mine_only=True)

@@ -10,7 +10,6 @@ in the terminal reaches the supervisor alone, and a killed leader's remains can 
 """
 
 import contextlib
-import functools
 import os
 import signal
 import threading
@@ -27,7 +26,9 @@ FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 # A process that ran this long before it died starts again after the first, short pause.
 SETTLED_SECONDS = 20.0
-GRACE_SECONDS = 20.0
+# Longer than a relay's time budget: a relay that is killed leaves its lanes leased for a minute.
+GRACE_SECONDS = 30.0
+KILL_SECONDS = 10.0
 
 
 @dataclass
@@ -67,7 +68,11 @@ class Supervisor:
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
     def start(self) -> None:
-        """Start everything and return at once."""
+        """Start everything and return at once. Logs of an earlier run are kept as ``<name>.log.1``."""
+        for child in self._children:
+            log = self.log_of(child.process.name)
+            if log.exists():
+                log.replace(log.with_suffix(".log.1"))
         self._thread.start()
 
     def stop(self) -> None:
@@ -155,7 +160,6 @@ class Supervisor:
             time.sleep(0.02)
         for pid in leaders:
             _kill_group(pid)
-            process.wait_until(functools.partial(_has_ended, pid), GRACE_SECONDS)
             process.reap(pid)
         for child in self._children:
             child.pid = None
@@ -170,5 +174,7 @@ def _has_ended(pid: int) -> bool:
 
 
 def _kill_group(leader: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+    """Kill a child and what it started; returns when none of them lives. The child itself is not reaped."""
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
+    process.wait_until(lambda: not process.group(leader), KILL_SECONDS)

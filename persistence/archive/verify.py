@@ -4,7 +4,6 @@ Both sides are read in key order and merged like two sorted lists, so memory sta
 arriving meanwhile; whatever looks wrong is therefore looked at a second time before it is named.
 """
 
-import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -14,10 +13,11 @@ from uuid import UUID
 
 from django.db import connection
 
+from persistence.archive.chain import ChainBreak, ChainCheck
 from persistence.archive.objects import PREFIX, ArchivedTurn, encode, key_of
+from persistence.archive.reservoir import Reservoir
 from persistence.archive.rows import turns_by_id, turns_in_key_order
 from persistence.archive.sinks import ObjectMissing, Sink, SinkError
-from persistence.content import first_digest
 
 BATCH = 256
 STILL_IN_OUTBOX = """
@@ -32,15 +32,6 @@ KNOWN = """
 SELECT c.public_id, t.seq FROM persistence_turn AS t JOIN persistence_conversation AS c ON c.id = t.conversation_id
 WHERE c.public_id = ANY (%(ids)s::uuid[]) AND t.seq = ANY (%(seqs)s::bigint[])
 """
-
-
-@dataclass(frozen=True, slots=True)
-class ChainBreak:
-    """Where a conversation's chain does not hold in the database."""
-
-    conversation_id: str
-    seq: int
-    reason: str
 
 
 @dataclass(slots=True)
@@ -83,7 +74,7 @@ def verify(
     them. ``progress`` is told how many turns are done. Raises SinkError when the store cannot be read.
     """
     result = Verification()
-    chain = ChainCheck(result)
+    chain = ChainCheck()
     drawn = Reservoir(sample) if sample is not None else None
     pairs = merged(turns_in_key_order(), sink, chain, result)
     with ThreadPoolExecutor(threads) as pool:
@@ -98,11 +89,12 @@ def verify(
             progress(result.turns)
         if drawn is not None:
             compare(sink, pool, list(turns_by_id(drawn.kept).values()), result)
+    result.chain_breaks = chain.finish()
     return result
 
 
 def merged(
-    turns: Iterator[tuple[ArchivedTurn, int, bytes]], sink: Sink, chain: "ChainCheck", result: Verification
+    turns: Iterator[tuple[ArchivedTurn, int, bytes]], sink: Sink, chain: ChainCheck, result: Verification
 ) -> Iterator[Pair]:
     """Merge turns and listing by key; both ascend. Counts both, and shows each turn to the chain check."""
     listing = iter(sink.list(PREFIX))
@@ -191,47 +183,3 @@ def place_of(key: str) -> tuple[UUID, int] | None:
     except ValueError:
         return None
     return place if 0 < place[1] < 2**63 and key_of(*place) == key else None
-
-
-class ChainCheck:
-    """Follows each conversation's chain through the database's turns as they come by, in order."""
-
-    def __init__(self, result: Verification) -> None:
-        self._result = result
-        self._conversation: UUID | None = None
-        self._seq = 0
-        self._digest = b""
-
-    def see(self, turn: ArchivedTurn, last_seq: int, chain_head: bytes) -> None:
-        if turn.conversation_id != self._conversation:
-            self._conversation, self._seq = turn.conversation_id, 0
-            self._digest = first_digest(turn.conversation_id)
-        if turn.seq != self._seq + 1:
-            self._break(turn, f"turn {self._seq + 1} is missing in the database")
-        elif turn.prev_digest != self._digest:
-            self._break(turn, "it does not follow from the turn before it")
-        elif fault := turn.fault():
-            self._break(turn, fault)
-        elif turn.seq == last_seq and turn.digest != chain_head:
-            self._break(turn, "the conversation's chain head is another one")
-        self._seq, self._digest = turn.seq, turn.digest
-
-    def _break(self, turn: ArchivedTurn, reason: str) -> None:
-        self._result.chain_breaks.append(ChainBreak(str(turn.conversation_id), turn.seq, reason))
-
-
-class Reservoir:
-    """Keeps an even sample of a stream of unknown length (Vitter's algorithm R)."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._seen = 0
-        self.kept: list[str] = []
-
-    def offer(self, items: list[str]) -> None:
-        for item in items:
-            self._seen += 1
-            if len(self.kept) < self._size:
-                self.kept.append(item)
-            elif (place := random.randrange(self._seen)) < self._size:  # noqa: S311 - not a secret
-                self.kept[place] = item

@@ -164,8 +164,8 @@ def _redirected(response: http.client.HTTPResponse, host: str) -> SinkError:
     region = response.getheader("x-amz-bucket-region", "")[:40]
     hint = f" The bucket is in region {region}." if region else ""
     return SinkError(
-        f"{host} answered {response.status}, a redirect, and none is followed. Check the endpoint, the region "
-        f"and the bucket name.{hint} The row stays and is tried again.",
+        f"{host} answered {response.status}, a redirect, and none is followed. Check the endpoint, the "
+        f"region and the bucket name.{hint} The row stays and is tried again.",
         code="wrong_endpoint",
         endpoint_down=True,
     )

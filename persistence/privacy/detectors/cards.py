@@ -17,8 +17,9 @@ from persistence.privacy.detectors.card_brands import AMBIGUOUS, DISTINCT, Issue
 # Characters without width: zero-width spaces and joiners, soft hyphen, direction marks, keycap emoji.
 _UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\u20e3\ufe00-\ufe0f\ufeff"
 _SEPARATORS = " .\u00a0\u00b7\u2000-\u200a\u202f\u205f\u3000\uff0e\u2010-\u2015\u2212\uff0d\\-"
-_RUN = re.compile(rf"\d(?:[{_UNSEEN}]*+(?:[{_SEPARATORS}][{_UNSEEN}]*+){{0,3}}+\d)*+")
-_GROUP = re.compile(rf"\d(?:[{_UNSEEN}]*+\d)*+")
+# No possessive repeat of a group in these detectors: before Python 3.11.5 it can match a character too many.
+_RUN = re.compile(rf"\d(?:[{_UNSEEN}]*(?:[{_SEPARATORS}][{_UNSEEN}]*){{0,3}}\d)*")
+_GROUP = re.compile(rf"\d(?:[{_UNSEEN}]*\d)*")
 _ONLY_UNSEEN = re.compile(f"[{_UNSEEN}]+")
 
 _SHORTEST, _LONGEST = 12, 19
@@ -60,7 +61,7 @@ _CARD_WORD_REACH = 40
 _SHAPE = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x78 for byte in range(256))
 _SHAPELESS = b" .-" + bytes(range(0x80, 0x100))
 _DIGITS_OF_A_CARD = b"0" * _SHORTEST
-# Digits beyond ASCII: full-width, Arabic … by the first byte of their UTF-8, mathematical ones by three bytes.
+# Digits beyond ASCII: full-width, Arabic … by the first byte of their UTF-8, mathematical ones by three.
 _WIDE_DIGITS = "".join(char for char in map(chr, range(0x100, 0x10000)) if char.isdecimal())
 _WIDE_DIGIT = re.compile(f"[{_WIDE_DIGITS}]")
 _NO_LEAD_OF_WIDE_DIGITS = bytes(set(range(256)) - {char.encode()[0] for char in _WIDE_DIGITS})

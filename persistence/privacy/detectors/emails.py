@@ -21,16 +21,16 @@ _WORD_AT = re.compile(r"(?<=\s)arroba\s{1,2}", re.IGNORECASE)
 _LOCAL_BACKWARDS = re.compile(rf"[\w.+%'&~{_UNSEEN}-]*")
 _EDGE_OF_LOCAL = re.compile(rf"[.+%'&~{_UNSEEN}-]*")
 
-_LABEL = rf"[^\W_](?:[{_UNSEEN}-]*+[^\W_])*+"
+_LABEL = rf"[^\W_](?:[{_UNSEEN}-]*[^\W_])*"
 _DOT = (
     rf"(?:[{_UNSEEN}]*[.\uff0e][{_UNSEEN}]*"
     rf"|\s{{0,2}}{_OPEN}\s?(?:dot|ponto|punto)\s?{_SHUT}\s{{0,2}}"
     r"|\s(?:dot|ponto|punto)\s)"
 )
 # A name has at most 127 labels; nobody's address has more than a few.
-_DOMAIN = re.compile(rf"[{_UNSEEN}]*{_LABEL}(?:{_DOT}{_LABEL}){{1,20}}+", re.IGNORECASE)
+_DOMAIN = re.compile(rf"[{_UNSEEN}]*{_LABEL}(?:{_DOT}{_LABEL}){{1,20}}", re.IGNORECASE)
 _NEXT_LABEL = re.compile(rf"({_DOT})({_LABEL})", re.IGNORECASE)
-_TOP_LEVEL = re.compile(rf"xn--[a-z0-9-]+|[^\W\d_](?:[{_UNSEEN}]*+[^\W\d_])++", re.IGNORECASE)
+_TOP_LEVEL = re.compile(rf"xn--[a-z0-9-]+|[^\W\d_](?:[{_UNSEEN}]*[^\W\d_])+", re.IGNORECASE)
 _SPELT_TOP_LEVELS = {
     "com",
     "net",

@@ -19,18 +19,13 @@ BRANDS = {
     "unionpay": "6200000000000005",
     "unionpay of 19 digits": "6205500000000000004",
     "hipercard": "6062826786276634",
-    "elo 504175": "5041750000000009",
+    "elo 504175": "5041750000000000",
     "elo 636368": "6363680000000007",
 }
 
 
-def with_check_digit(body: str) -> str:
-    return next(body + digit for digit in "0123456789" if luhn(body + digit))
-
-
 @pytest.mark.parametrize("number", BRANDS.values(), ids=BRANDS.keys())
 def test_a_card_of_each_brand_is_found_plain_and_glued_to_letters(number: str) -> None:
-    number = with_check_digit(number[:-1])
     assert redact_text(f"my card {number}.") == "my card [CARD]."
     assert redact_text(f"is{number}ok") == "is[CARD]ok"
 
@@ -71,6 +66,8 @@ def test_a_card_is_found_however_its_digits_are_written(written: str) -> None:
         ("1. 4111 1111 1111 1111", "1. [CARD]"),
         ("1,4111111111111111,12", "1,[CARD],12"),
         ("id_4111111111111111", "id_[CARD]"),
+        ("41 11 11 11 11 11 11 11 4111 1111 1111 1111", "[CARD] [CARD]"),
+        ("4111111111111111." * 20, "[CARD]." * 20),
     ],
 )
 def test_a_card_is_found_among_other_digits(text: str, redacted: str) -> None:
@@ -85,8 +82,9 @@ def test_a_card_is_found_among_other_digits(text: str, redacted: str) -> None:
         "0.4111111111111111 of a share",
         "0,4111111111111111 por cento",
         "at 41.11111111111111 north",
-        "from 23-01-2024 24-01-2024",
-        "between 23 01 2024 24 01 2024",
+        "from 23-05-2024 25-05-2024",
+        "between 23 05 2024 25 05 2024",
+        "file 23-05-2024 25052024",
         "uuid 4111abcd-1111-4111-8111-111111111111",
         "uuid 41111111-1111-1111-4111-111111111111",
         "trace deadbeefcafe4111111111111111",
@@ -119,7 +117,6 @@ def test_a_company_number_whose_digits_would_be_a_card_survives() -> None:
 
 @pytest.mark.parametrize("number", ["4222222222222", "6759649826438453", "2200000000000004"])
 def test_a_number_of_an_ambiguous_range_needs_a_word_like_card_in_front(number: str) -> None:
-    number = with_check_digit(number[:-1])
     assert redact_text(f"order {number} is late") == f"order {number} is late"
     assert redact_text(f"my Maestro: {number}") == "my Maestro: [CARD]"
     assert redact_text(f"no cartão {number}") == "no cartão [CARD]"

@@ -1,4 +1,4 @@
-"""Whole lines, as customers write them: a sample of our own, and the shared set of personal data where it is there."""
+"""Whole lines, as customers write them: a sample of our own, and the shared set where it is there."""
 
 import json
 from pathlib import Path

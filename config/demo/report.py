@@ -1,0 +1,97 @@
+"""The demo's findings, told to a person."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from config.demo.findings import Findings
+from config.stack import Stack
+
+EXAMPLE_LINES = 40
+MOST_NAMED = 10
+
+
+def report(console: Console, findings: Findings, stack: Stack, local_dir: Path) -> None:
+    """Print verdict, figures, and where to look."""
+    promises(console, findings)
+    numbers(console, findings)
+    troubles(console, findings)
+    where_to_look(console, findings, stack, local_dir)
+
+
+def promises(console: Console, findings: Findings) -> None:
+    """Print each promise with its verdict."""
+    plain = not (console.encoding or "").lower().startswith("utf")
+    marks = ("yes", "NO") if plain else ("✓", "✗")
+    broken = [promise for promise in findings.promises() if not promise.kept]
+    console.print()
+    if broken:
+        console.print(f"Holdfast broke {len(broken)} of its promises.", style="bold red")
+    else:
+        console.print("Holdfast kept every promise.", style="bold green")
+    for promise in findings.promises():
+        mark, style = (marks[0], "green") if promise.kept else (marks[1], "bold red")
+        console.print(f"  [{style}]{mark}[/] {promise.text}")
+        console.print(f"      {promise.evidence}", style="dim", highlight=False, soft_wrap=True)
+
+
+def numbers(console: Console, findings: Findings) -> None:
+    """Print the figures."""
+    sent, lag, found = findings.sent, findings.lag, findings.verified
+    ack = [f"{name} {_ms(value)}" for name, value in sent.ack_ms.items()]
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for name, value in (
+        ("turns", f"{sent.turns:,}"),
+        ("turns a second", f"{sent.turns_per_second:,.0f}"),
+        ("acknowledged after", ", ".join(ack)),
+        ("off-box after commit", f"p50 {_ms(lag.p50_ms)}, p99 {_ms(lag.p99_ms)}, while this load lasted"),
+        ("objects verified", f"{found.compared:,} (of all runs)"),
+        ("missing, altered", f"{len(found.missing)}, {len(found.altered)}"),
+    ):
+        table.add_row(name, value)
+    console.print()
+    console.print(table)
+
+
+def troubles(console: Console, findings: Findings) -> None:
+    """Name what failed, some of each kind."""
+    found = findings.verified
+    for failure in (*findings.sent.failures, *findings.again.failures):
+        console.print(f"failed: {failure.where}: {failure.reason}", style="red", markup=False, soft_wrap=True)
+    for kind, keys in (("missing", found.missing), ("altered", found.altered), ("foreign", found.foreign)):
+        for key in keys[:MOST_NAMED]:
+            console.print(f"{kind}: {key}", style="red", markup=False, soft_wrap=True)
+    for broken in found.chain_breaks[:MOST_NAMED]:
+        console.print(f"chain: {broken}", style="red", markup=False, soft_wrap=True)
+
+
+def where_to_look(console: Console, findings: Findings, stack: Stack, local_dir: Path) -> None:
+    """Say where the data is and how to see more of it."""
+    lines = findings.example.splitlines()
+    cut = ["  ..."] if len(lines) > EXAMPLE_LINES else []
+    password = stack.admin_password or "as you set it"
+    console.print(
+        f"""
+Everything the demo started has stopped; the data is kept in {local_dir}.
+
+  make up                  the same again, until Ctrl-C; it prints the addresses of
+                             /admin/    conversations and outbox   login {stack.admin_user} / {password}
+                             /api/docs  the API, to try out        key in {local_dir / "demo_key"}
+                             Flower     workers, queues, tasks     the login of the admin
+  manage.py replay FILE    your own conversations, while `make up` runs
+  manage.py archive verify compare the archive with the database
+
+The copy lies in {findings.archive}""",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    if findings.example:
+        console.print(f"One object of it, {findings.example_key}:", highlight=False, soft_wrap=True)
+        example = "\n".join([*lines[:EXAMPLE_LINES], *cut])
+        console.print(example, markup=False, highlight=False, soft_wrap=True)
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.1f} ms"

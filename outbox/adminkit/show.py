@@ -1,0 +1,57 @@
+"""Small pieces of markup that all admin pages share. What came from outside is escaped and isolated.
+
+``<bdi>`` keeps a text's own direction, and override characters in it, from reordering what stands beside it.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+
+COLOURS = {"good", "bad", "warn", "busy", "calm"}
+STATUSES = {"pending": "busy", "delivered": "good", "dead": "bad", "parked": "warn"}
+
+
+def badge(text: str, colour: str = "calm") -> SafeString:
+    """Return a short word on a coloured ground; the word says it all, the colour only helps."""
+    known = colour if colour in COLOURS else "calm"
+    return format_html('<span class="hf-badge hf-{}">{}</span>', known, text)
+
+
+def status_badge(status: str) -> SafeString:
+    """Return a delivery's status, coloured."""
+    return badge(status, STATUSES.get(status, "calm"))
+
+
+def code(text: object) -> SafeString:
+    """Return an id or a key, in a fixed-width font, isolated."""
+    return format_html('<bdi class="hf-code">{}</bdi>', text)
+
+
+def link(url_name: str, pk: object, content: object) -> SafeString:
+    """Return a link to an admin page."""
+    address = reverse(f"admin:{url_name}", args=(pk,))
+    return format_html('<a class="hf-link" href="{}">{}</a>', address, content)
+
+
+def json_block(value: Any) -> SafeString:
+    """Return a JSON value, readable, with every character as it is stored."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return format_html('<pre class="hf-json"><bdi>{}</bdi></pre>', text)
+
+
+def when(moment: datetime | None, empty: str = "–") -> SafeString | str:
+    """Return a time in the configured zone to the second, with the exact one as a hint."""
+    if moment is None:
+        return empty
+    local = localtime(moment)
+    return format_html(
+        '<time class="hf-time" datetime="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        local.isoformat(sep=" ", timespec="microseconds"),
+        local.strftime("%Y-%m-%d %H:%M:%S"),
+    )

@@ -1,0 +1,7 @@
+"""Conversations, turns and API keys in the admin: read-only, readable, fast at a million turns."""
+
+from persistence.admin.apikeys import ApiKeyAdmin
+from persistence.admin.conversations import ConversationAdmin
+from persistence.admin.turns import TurnAdmin
+
+__all__ = ["ApiKeyAdmin", "ConversationAdmin", "TurnAdmin"]
