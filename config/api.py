@@ -2,16 +2,19 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from handoff.api import router as handoff_router
 from persistence.api import router as persistence_router
-from persistence.errors import FieldError, HoldfastError, InvalidTurn, Unauthenticated
+from persistence.errors import BodyTooLarge, FieldError, HoldfastError, InvalidTurn, Unauthenticated
 from persistence.http.auth import ApiKeyAuth
 from persistence.http.body import StrictParser
 from persistence.http.problems import from_error, problem
+from persistence.jsontext import refuse
+from persistence.requests import MAX_BODY_BYTES
 
 api = NinjaAPI(
     title="Holdfast",
@@ -38,6 +41,16 @@ def unauthenticated(request: HttpRequest, _: AuthenticationError) -> HttpRespons
 @api.exception_handler(ValidationError)
 def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return from_error(request, InvalidTurn([field_error(found) for found in error.errors]))
+
+
+@api.exception_handler(RequestDataTooBig)
+def too_large(request: HttpRequest, _: Exception) -> HttpResponse:
+    return from_error(request, BodyTooLarge(MAX_BODY_BYTES))
+
+
+@api.exception_handler(UnreadablePostError)
+def cut_off(request: HttpRequest, _: Exception) -> HttpResponse:
+    return from_error(request, refuse("body", "ended before its Content-Length"))
 
 
 @api.exception_handler(HttpError)

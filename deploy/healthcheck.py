@@ -17,10 +17,17 @@ def host() -> str:
     return first if first not in ("", "*") else "localhost"
 
 
+class Stay(urllib.request.HTTPRedirectHandler):
+    """Follow nothing: a redirect leads away from the process that is asked about."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Leave the answer as the error that it is."""
+
+
 def main(url: str) -> int:
     """Ask once, never through a proxy."""
     request = urllib.request.Request(url, headers={"Host": host()})  # noqa: S310
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Stay)
     try:
         with opener.open(request, timeout=SECONDS) as answer:
             return 0 if answer.status == 200 else 1

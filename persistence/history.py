@@ -82,7 +82,10 @@ def find_conversation(domain: str, conversation_id: UUID) -> FoundConversation |
     with connection.cursor() as cursor:
         cursor.execute(CONVERSATION, {"id": str(conversation_id), "domain": domain})
         row = cursor.fetchone()
-    return FoundConversation(*row) if row else None
+    if row is None:
+        return None
+    *plain, chain_head, created_at, last_turn_at = row
+    return FoundConversation(*plain, bytes(chain_head), created_at, last_turn_at)
 
 
 def history(

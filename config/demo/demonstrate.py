@@ -4,54 +4,68 @@ import json
 import math
 import secrets
 import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from itertools import islice
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
 from config.demo import figures
-from config.demo.findings import Findings
+from config.demo.findings import Findings, Phase
 from config.stack import Stack
 from persistence.archive.objects import key_of
 from persistence.archive.sinks import Sink
 from persistence.archive.store import configured_sink
 from persistence.archive.verify import Verification, verify
+from persistence.replay.dialogues import Dialogue, Unreadable, exchanges
 from persistence.replay.http import HttpSender
 from persistence.replay.progress import progress
-from persistence.replay.reader import measure, read
+from persistence.replay.reader import read
 from persistence.replay.run import Plan, replay
 from persistence.replay.summary import Summary
 
 SAMPLE = Path(settings.BASE_DIR) / "sample" / "dialogues.jsonl"
 ENOUGH_TURNS = 2_500
 WORKERS = 4
+STEADY_CONVERSATIONS = 45
+STEADY_RATE = 100.0  # turns a second
 SENT_AGAIN = 12  # conversations
 # The relay may take as long as it likes while it gets on; this long without any progress, it is stuck.
 STALLED_SECONDS = 30.0
 LOOK_SECONDS = 0.1
 
+Found = Dialogue | Unreadable
+
 
 def demonstrate(stack: Stack, *, turns: int = ENOUGH_TURNS) -> Findings:
     """Replay at least so many turns, follow them to the archive, and look at everything.
 
-    1. replay through the API · 2. wait for the relay · 3. verify the whole archive · 4. send a part again ·
-    5. collect the figures. Each demo makes conversations of its own. Raises KeyboardInterrupt, SinkError.
+    1. replay as fast as it goes · 2. replay some at a steady pace, at which the lag means something · 3. verify
+    the whole archive · 4. send a part again · 5. collect what else there is to know. Each demo makes
+    conversations of its own. Raises KeyboardInterrupt, SinkError.
     """
     run = f"demo-{timezone.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    sent = send(stack, run, repeat=max(1, math.ceil(turns / measure([SAMPLE]).exchanges)))
-    wait_for_relay()
+    conversations = list(read([SAMPLE]))
+    some = conversations[:STEADY_CONVERSATIONS]
+    full = Plan(WORKERS, repeat=max(1, math.ceil(turns / turns_in(conversations))), run=f"{run}-full")
+    steady = Plan(WORKERS, rate=STEADY_RATE, run=f"{run}-steady")
+    phases = [
+        phase("replaying turns", stack, conversations, full),
+        phase(f"replaying {STEADY_RATE:g} turns a second", stack, some, steady),
+    ]
     with closing(configured_sink()) as sink:
         verified = verify_all(sink)
-        again = send_again(stack, run)
+        again = send(stack, conversations[:SENT_AGAIN], replace(full, repeat=1))
         key, example = example_of(sink, run, stack.domain)
         return Findings(
-            sent=sent,
+            full=phases[0],
+            steady=phases[1],
             again=again,
             committed=figures.committed(run, stack.domain),
             waiting=figures.waiting(),
-            lag=figures.lag(run),
             verified=verified,
             archive=sink.location,
             example_key=key,
@@ -59,28 +73,32 @@ def demonstrate(stack: Stack, *, turns: int = ENOUGH_TURNS) -> Findings:
         )
 
 
-def send(stack: Stack, run: str, *, repeat: int) -> Summary:
-    """Replay the sample through the API."""
-    total = measure([SAMPLE]).exchanges * repeat
-    with progress("replaying turns", total) as advance:
-        sent = replay(
-            lambda: read([SAMPLE]),
-            lambda: HttpSender(stack.api, stack.api_key),
-            Plan(workers=WORKERS, repeat=repeat, run=run),
-            on_exchange=lambda: advance(1),
-        )
+def phase(label: str, stack: Stack, conversations: Sequence[Found], plan: Plan) -> Phase:
+    """Replay, wait until the relay has carried everything, and see how long it took."""
+    with progress(label, turns_in(conversations) * plan.repeat) as advance:
+        sent = send(stack, conversations, plan, on_exchange=lambda: advance(1))
+    wait_for_relay()
+    return Phase(sent, figures.lag(plan.run))
+
+
+def send(
+    stack: Stack,
+    conversations: Sequence[Found],
+    plan: Plan,
+    *,
+    on_exchange: Callable[[], None] = lambda: None,
+) -> Summary:
+    """Replay conversations through the stack's API. Raises KeyboardInterrupt."""
+    sender = partial(HttpSender, stack.api, stack.api_key)
+    sent = replay(lambda: conversations, sender, plan, on_exchange=on_exchange)
     if sent.interrupted:
         raise KeyboardInterrupt
     return sent
 
 
-def send_again(stack: Stack, run: str) -> Summary:
-    """Send the first conversations of the run a second time."""
-    return replay(
-        lambda: islice(read([SAMPLE]), SENT_AGAIN),
-        lambda: HttpSender(stack.api, stack.api_key),
-        Plan(workers=WORKERS, run=run),
-    )
+def turns_in(conversations: Sequence[Found]) -> int:
+    """Return how many turns they make."""
+    return sum(len(exchanges(found)) for found in conversations if isinstance(found, Dialogue))
 
 
 def wait_for_relay(*, stalled: float = STALLED_SECONDS) -> bool:

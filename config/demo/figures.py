@@ -65,30 +65,25 @@ def waiting() -> Waiting:
 
 
 def committed(run: str, domain: str) -> int:
-    """Return how many turns of the run are in Postgres."""
-    return int(_row(COMMITTED, request_prefix(run), domain)[0])
+    """Return how many turns of the demo are in Postgres, all phases together."""
+    return int(_row(COMMITTED, f"replay:{run}-", domain)[0])
 
 
 def lag(run: str) -> Lag:
-    """Return how the run's turns came off-box."""
-    count, p50, p99 = _row(LAG, request_prefix(run))
+    """Return how the turns of one replay's ``run`` came off-box."""
+    count, p50, p99 = _row(LAG, f"replay:{run}:")
     return Lag(count, None if p50 is None else round(p50, 1), None if p99 is None else round(p99, 1))
 
 
 def first_turn(run: str, domain: str) -> tuple[UUID, int] | None:
-    """Return conversation id and seq of one turn of the run."""
-    found: tuple[UUID, int] | None = _row(FIRST_TURN, request_prefix(run), domain)
+    """Return conversation id and seq of one turn of the demo."""
+    found: tuple[UUID, int] | None = _row(FIRST_TURN, f"replay:{run}-", domain)
     return found
 
 
 def all_turns() -> int:
     """Return how many turns there are."""
     return int(_row(ALL_TURNS)[0])
-
-
-def request_prefix(run: str) -> str:
-    """Return how all request ids of a replay with that name begin."""
-    return f"replay:{run}:"
 
 
 def _row(statement: str, *parameters: str) -> Any:

@@ -18,18 +18,27 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """One replay and how its turns came off-box."""
+
+    sent: Summary
+    lag: Lag
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """Everything the demo measured.
 
-    ``sent`` is the replay and ``again`` a part of it sent once more; ``committed`` counts this run's turns in
-    Postgres. ``example`` is one archived object as text, under ``example_key``, when there is one.
+    ``full`` went as fast as it could, ``steady`` at an even pace, and ``again`` is a part sent once more;
+    ``committed`` counts this run's turns in Postgres. ``example`` is one archived object as text, under
+    ``example_key``, when there is one.
     """
 
-    sent: Summary
+    full: Phase
+    steady: Phase
     again: Summary
     committed: int
     waiting: Waiting
-    lag: Lag
     verified: Verification
     archive: str
     example_key: str
@@ -44,20 +53,25 @@ class Findings:
         """Say whether every promise held."""
         return all(promise.kept for promise in self.promises())
 
+    def total(self, figure: str) -> int:
+        """Return the sum of one of the replays' figures over both phases."""
+        return int(getattr(self.full.sent, figure) + getattr(self.steady.sent, figure))
+
     def _committed(self) -> Promise:
-        sent = self.sent
+        turns, created, failed = self.total("turns"), self.total("created"), self.total("failed")
         return Promise(
             "Acknowledged means committed",
-            sent.turns > 0 and sent.failed == 0 and self.committed == sent.created == sent.turns,
-            f"{sent.turns:,} turns acknowledged, {self.committed:,} in Postgres, {sent.failed:,} failed",
+            turns > 0 and failed == 0 and self.committed == created == turns,
+            f"{turns:,} turns acknowledged, {self.committed:,} in Postgres, {failed:,} failed",
         )
 
     def _carried(self) -> Promise:
         waiting = self.waiting
+        delivered = self.full.lag.delivered + self.steady.lag.delivered
         return Promise(
             "Everything is carried off-box, nothing is left behind",
-            waiting.nothing and self.lag.delivered == self.committed,
-            f"{self.lag.delivered:,} of this run's turns delivered; {waiting.pending:,} pending, "
+            waiting.nothing and delivered == self.committed,
+            f"{delivered:,} of this run's turns delivered; {waiting.pending:,} pending, "
             f"{waiting.dead:,} dead, {waiting.parked:,} parked, {waiting.asleep:,} forgotten",
         )
 
@@ -87,10 +101,20 @@ class Findings:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Return the object that ``--json`` prints: that of ``replay``, and what came after it."""
-        found = self.verified
-        return self.sent.as_json() | {
-            "lag_ms": {"p50": self.lag.p50_ms, "p99": self.lag.p99_ms},
+        """Return the object that ``--json`` prints. Rate and acknowledgements are those of the full load, the lag
+        that of the steady pace; the two phases follow with all of their figures.
+        """
+        found, full, steady = self.verified, phase_as_json(self.full), phase_as_json(self.steady)
+        return {
+            "turns": self.total("turns"),
+            "created": self.total("created"),
+            "replayed": self.total("replayed"),
+            "failed": self.total("failed"),
+            "turns_per_second": full["turns_per_second"],
+            "ack_ms": full["ack_ms"],
+            "lag_ms": steady["lag_ms"],
+            "full_load": full,
+            "steady": steady,
             "objects": found.objects,
             "compared": found.compared,
             "missing": found.missing,
@@ -100,3 +124,8 @@ class Findings:
             "promises": {promise.text: promise.kept for promise in self.promises()},
             "ok": self.ok,
         }
+
+
+def phase_as_json(phase: Phase) -> dict[str, Any]:
+    """Return a phase's figures: the object of ``replay``, and the lag."""
+    return phase.sent.as_json() | {"lag_ms": {"p50": phase.lag.p50_ms, "p99": phase.lag.p99_ms}}

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from config.demo.findings import Findings
+from config.demo.findings import Findings, Phase
 from config.stack import Stack
 
 EXAMPLE_LINES = 40
@@ -37,27 +37,43 @@ def promises(console: Console, findings: Findings) -> None:
 
 
 def numbers(console: Console, findings: Findings) -> None:
-    """Print the figures."""
-    sent, lag, found = findings.sent, findings.lag, findings.verified
-    ack = [f"{name} {_ms(value)}" for name, value in sent.ack_ms.items()]
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    for name, value in (
-        ("turns", f"{sent.turns:,}"),
-        ("turns a second", f"{sent.turns_per_second:,.0f}"),
-        ("acknowledged after", ", ".join(ack)),
-        ("off-box after commit", f"p50 {_ms(lag.p50_ms)}, p99 {_ms(lag.p99_ms)}, while this load lasted"),
-        ("objects verified", f"{found.compared:,} (of all runs)"),
-        ("missing, altered", f"{len(found.missing)}, {len(found.altered)}"),
-    ):
-        table.add_row(name, value)
+    """Print the figures, one column for each phase."""
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("")
+    table.add_column("full load", justify="right")
+    table.add_column("steady pace", justify="right")
+    columns = [figures(phase) for phase in (findings.full, findings.steady)]
+    for name in columns[0]:
+        table.add_row(name, *(column[name] for column in columns))
+    found = findings.verified
     console.print()
     console.print(table)
+    console.print(
+        f"\n  objects verified (all runs)  {found.compared:,}, missing {len(found.missing):,}, "
+        f"altered {len(found.altered):,}",
+        highlight=False,
+    )
+
+
+def figures(phase: Phase) -> dict[str, str]:
+    """Return one phase's figures as text, by name."""
+    ack, lag = phase.sent.ack_ms, phase.lag
+    return {
+        "turns": f"{phase.sent.turns:,}",
+        "turns a second": f"{phase.sent.turns_per_second:,.0f}",
+        "acknowledged after, p50": _ms(ack["p50"]),
+        "p95": _ms(ack["p95"]),
+        "p99": _ms(ack["p99"]),
+        "off-box after commit, p50": _ms(lag.p50_ms),
+        "p99 ": _ms(lag.p99_ms),
+    }
 
 
 def troubles(console: Console, findings: Findings) -> None:
     """Name what failed, some of each kind."""
     found = findings.verified
-    for failure in (*findings.sent.failures, *findings.again.failures):
+    sent = (findings.full.sent, findings.steady.sent, findings.again)
+    for failure in (failure for summary in sent for failure in summary.failures):
         console.print(f"failed: {failure.where}: {failure.reason}", style="red", markup=False, soft_wrap=True)
     for kind, keys in (("missing", found.missing), ("altered", found.altered), ("foreign", found.foreign)):
         for key in keys[:MOST_NAMED]:

@@ -2,7 +2,8 @@
 
 An ordinary user runs it as himself. Root runs it as ``nobody``; where nobody cannot reach the programs or
 the data (a clone under a home that only root may enter), root runs it in a user namespace, where he is
-called nobody too.
+called nobody too. So does a user without a name (a container started with a bare number), whom initdb
+refuses.
 """
 
 import os
@@ -46,15 +47,16 @@ def run_as(program: Path, home: Path) -> RunAs:
         if _nobody_can(program, home):
             return RunAs(user=NOBODY, prefix=(), owner=NOBODY)
     if _succeeds([*NAMESPACE, str(program), "--version"]):
-        return RunAs(user=None, prefix=(shutil.which("unshare") or "", *NAMESPACE[1:]), owner=user)
+        unshare = shutil.which(NAMESPACE[0]) or NAMESPACE[0]
+        return RunAs(user=None, prefix=(unshare, *NAMESPACE[1:]), owner=user)
     reason = (
         f"Postgres refuses to run as root, and user nobody cannot reach {program} and {home}"
         if user == 0
         else f"Postgres needs a user with a name, and user {user} is not in the password file"
     )
     raise ServiceError(
-        f"{reason}; this machine allows no user namespaces to help it. Run as an ordinary user, or clone to a "
-        "place that everybody may enter, or set DATABASE_URL to a server of yours."
+        f"{reason}; this machine allows no user namespaces to help it. Run as an ordinary user, or clone "
+        "to a place that everybody may enter, or set DATABASE_URL to a server of yours."
     )
 
 

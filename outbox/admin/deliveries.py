@@ -19,7 +19,7 @@ from outbox.admin.lookups import (
 )
 from outbox.adminkit.keyset import Keyset
 from outbox.adminkit.readonly import Choice, ReadOnlyAdmin, selected_ids
-from outbox.adminkit.show import code, link, status_badge, when
+from outbox.adminkit.show import code, link, short, status_badge, when
 from outbox.models import Delivery
 
 # Both partial indexes are on (lane, seq, id), and the primary key keeps the newest first.
@@ -63,10 +63,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     nothing_here = (
         "Nothing here. Under “Needs an operator” that is the good state: everything is on its way or done."
     )
-    list_display = (
-        *("event_id_", "state", "destination", "conversation", "seq", "attempts", "next_time"),
-        *("last_error", "settled"),
-    )
+    list_display = ("event_id_", "state", "destination", "conversation", "seq", "attempts", "last_error", "at")
     list_filter = (Shown, StuckDestination)
     list_select_related = ("lane",)
     search_fields = ("event_id",)
@@ -122,7 +119,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="event")
     def event_id_(self, delivery: Delivery) -> SafeString:
-        return code(delivery.event_id)
+        return short(delivery.event_id)
 
     @admin.display(description="event")
     def event_link_(self, delivery: Delivery) -> SafeString:
@@ -151,6 +148,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description="last error")
     def last_error(self, delivery: Delivery) -> SafeString | str:
         return code(delivery.last_error_code) if delivery.last_error_code else "–"
+
+    @admin.display(description="next try or settled")
+    def at(self, delivery: Delivery) -> SafeString | str:
+        return when(delivery.settled_at or delivery.next_at)
 
     @admin.display(description="settled")
     def settled(self, delivery: Delivery) -> SafeString | str:

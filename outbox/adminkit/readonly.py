@@ -78,7 +78,7 @@ class KeysetList(ChangeList):
         page = self.model_admin.keyset_for(request).page(self.queryset, request.GET, self.list_per_page)
         self.result_list = page.rows
         self.result_count = len(page.rows)
-        self.full_result_count = None
+        self.full_result_count = self.result_count  # Unfold offers "show all" where they differ
         self.show_full_result_count = False
         self.show_admin_actions = bool(page.rows)
         self.can_show_all = self.multi_page = False
@@ -93,7 +93,7 @@ class KeysetList(ChangeList):
 class ReadOnlyAdmin(ModelAdmin):
     """Look at everything, change nothing by hand; actions go through the same functions as the commands.
 
-    Whoever may *view* a model sees its pages; whoever may *change* it may run its actions, and still edits nothing.
+    Whoever may *view* a model sees its pages; whoever may *change* it may run its actions, no more.
     """
 
     list_per_page = 50
@@ -125,7 +125,8 @@ class ReadOnlyAdmin(ModelAdmin):
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        return False  # every way to filter is a Choice; others would not be backed by an index
+        # Every way to filter is a Choice: any other would not be backed by an index.
+        return lookup in {choice.parameter_name for choice in self.list_filter}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return KeysetList
@@ -154,13 +155,13 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 def selected_ids(request: HttpRequest) -> list[int]:
-    """Return the ids that were ticked. "All pages" is not offered: what a person has not seen is not acted upon."""
+    """Return the ids that were ticked. "All pages" is not offered: nobody acts on what they have not seen."""
     given = request.POST.getlist(ACTION_CHECKBOX_NAME)[:MOST_SELECTED]
     return [int(text) for text in given if text.isascii() and text.isdecimal() and len(text) < 19]
 
 
 def estimate(model: type[Model]) -> int:
-    """Return about how many rows the table has, as Postgres last saw it. Costs one look into its catalogue."""
+    """Return about how many rows the table has, as Postgres last counted it: one look into its catalogue."""
     with connection.cursor() as cursor:
         cursor.execute(ESTIMATE, [model._meta.db_table])
         return int(cursor.fetchone()[0])

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
+UUID_LENGTH = 36
 COLOURS = {"good", "bad", "warn", "busy", "calm"}
 STATUSES = {"pending": "busy", "delivered": "good", "dead": "bad", "parked": "warn"}
 
@@ -28,8 +29,15 @@ def status_badge(status: str) -> SafeString:
 
 
 def code(text: object) -> SafeString:
-    """Return an id or a key, in a fixed-width font, isolated."""
-    return format_html('<bdi class="hf-code">{}</bdi>', text)
+    """Return an id or a key, in a fixed-width font, isolated; one as short as a UUID stays on one line."""
+    shape = "hf-code hf-whole" if len(str(text)) <= UUID_LENGTH else "hf-code"
+    return format_html('<bdi class="{}">{}</bdi>', shape, text)
+
+
+def short(text: object) -> SafeString:
+    """Return a UUID by its first and last characters, for a list; the whole of it is the hint."""
+    whole = str(text)
+    return format_html('<bdi class="hf-code hf-whole" title="{}">{}…{}</bdi>', whole, whole[:8], whole[-6:])
 
 
 def link(url_name: str, pk: object, content: object) -> SafeString:

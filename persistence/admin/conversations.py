@@ -63,6 +63,7 @@ class ConversationAdmin(ReadOnlyAdmin):
             "title": f"Conversation {conversation.public_id}",
             "opts": self.opts,
             "media": self.media,
+            "original": conversation,
             "conversation": conversation,
             "control_badge": self.control_(conversation),
             "page": transcript_page(conversation, turn or 1),

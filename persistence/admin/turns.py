@@ -63,6 +63,7 @@ class TurnAdmin(ReadOnlyAdmin):
             "title": f"Turn {turn.seq}",
             "opts": self.opts,
             "media": self.media,
+            "original": turn,
             "conversation": turn.conversation,
             "item": shown(turn),
             "event": event,
