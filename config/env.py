@@ -68,7 +68,9 @@ def secret(name: str, default: str = "") -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ImproperlyConfigured(f"{name}_FILE points at {path!r}, which cannot be read: {error}.") from error
+        raise ImproperlyConfigured(
+            f"{name}_FILE points at {path!r}, which cannot be read: {error}."
+        ) from error
 
 
 def database(url: str) -> dict[str, object]:

@@ -15,7 +15,11 @@ SHARED: list[Any] = [
 
 def logging_config(level: str, style: str) -> dict[str, Any]:
     """Return Django's ``LOGGING``; ``style`` is ``json`` or ``plain``."""
-    renderer = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
     return {
         "version": 1,
         "disable_existing_loggers": False,

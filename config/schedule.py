@@ -1,4 +1,4 @@
-"""Everything beat starts, in one place. Each message expires after one tick, so a stopped worker finds no heap of them."""
+"""Everything that beat starts. Each message expires after one tick, so a stopped worker finds no heap of them."""
 
 from typing import Any
 

@@ -161,4 +161,9 @@ USE_TZ = True
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOG_STYLE = env.text("LOG_STYLE", "plain" if DEVELOPMENT else "json", choices=("plain", "json"))
 LOGGING = logging_config(LOG_LEVEL, LOG_STYLE)
-UNFOLD = {"SITE_TITLE": "Holdfast", "SITE_HEADER": "Holdfast", "SHOW_HISTORY": False, "SHOW_VIEW_ON_SITE": False}
+UNFOLD = {
+    "SITE_TITLE": "Holdfast",
+    "SITE_HEADER": "Holdfast",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+}

@@ -8,7 +8,6 @@ environment variable, read like every other setting: a value that makes no sense
 import os
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -48,7 +47,7 @@ IDENTIFIERS = re.compile(r"/(sessions/[^/]+|customers)/[^/]+")
 class JsonLogger(Logger):
     """Access lines with fields instead of a sentence: no query, no identifiers, no headers."""
 
-    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
+    def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:  # noqa: ARG002
         """Write one line when ACCESS_LOG is on."""
         if not self.cfg.accesslog:
             return
@@ -74,7 +73,7 @@ logconfig_dict = _log()
 accesslog = "-" if env.flag("ACCESS_LOG") else None
 
 
-def child_exit(server: Any, worker: Any) -> None:
+def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
     """Forget the live gauges of a child that is gone; its counters still count."""
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR") and Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).is_dir():
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         multiprocess.mark_process_dead(worker.pid)

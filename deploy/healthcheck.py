@@ -1,6 +1,6 @@
 """Exit 0 when the address answers 200, else 1 with the reason. For HEALTHCHECK, in an image without curl.
 
-    python deploy/healthcheck.py http://127.0.0.1:8000/readyz
+python deploy/healthcheck.py http://127.0.0.1:8000/readyz
 """
 
 import os

@@ -18,7 +18,9 @@ ANSWERS = {200: TurnAnswer, 201: TurnAnswer} | dict.fromkeys((401, 403, 409, 413
 class GatedTurnRequest(TurnRequest):
     """A turn, and with ``handoff`` the wish for a human."""
 
-    handoff: dict[str, Any] | None = Field(None, description="Not available yet: answered with handoff_unavailable.")
+    handoff: dict[str, Any] | None = Field(
+        None, description="Not available yet: answered with handoff_unavailable."
+    )
 
 
 @router.post("/turns", response=ANSWERS, summary="Store one exchange")

@@ -54,7 +54,12 @@ def record_turn(
     **facts: Any,
 ) -> GatedTurn:
     """Store a turn as ``persistence.turns.record_turn`` does; with ``handoff``, raise HandoffUnavailable."""
-    given = {"channel": channel, "session_id": session_id, "request_id": request_id, "messages": list(messages)}
+    given = {
+        "channel": channel,
+        "session_id": session_id,
+        "request_id": request_id,
+        "messages": list(messages),
+    }
     return record(domain, turn_request(given | facts), handoff)
 
 

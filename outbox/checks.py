@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as Caution
 from django.utils.module_loading import import_string
 
 from outbox.destinations import Destination, parse
@@ -46,13 +47,19 @@ def _check_numbers(destination: Destination) -> list[CheckMessage]:
         if wrong:
             found.append(Error(f"Destination {destination.name!r}: {message}.", id=f"outbox.{number}"))
 
-    refuse(not destination.schedule or min(destination.schedule) < 0, "schedule needs delays of 0 or more", "E004")
+    refuse(
+        not destination.schedule or min(destination.schedule) < 0,
+        "schedule needs delays of 0 or more",
+        "E004",
+    )
     refuse(not destination.breaker or min(destination.breaker) <= 0, "breaker needs delays above 0", "E005")
     refuse(not 0 <= destination.jitter < 1, "jitter must lie in 0 ≤ jitter < 1", "E006")
     refuse(destination.on_exhausted not in RULES, f"on_exhausted must be one of {', '.join(RULES)}", "E007")
     sizes = (destination.lanes_per_claim, destination.deliveries_per_lane, destination.max_rescues)
-    refuse(min(sizes) < 1 or destination.lease <= 0, "batch sizes, max_rescues and lease must be above 0", "E008")
+    refuse(
+        min(sizes) < 1 or destination.lease <= 0, "batch sizes, max_rescues and lease must be above 0", "E008"
+    )
     if not destination.events:
         message = f"Destination {destination.name!r} receives no event type, so nothing will ever reach it."
-        found.append(Warning(message, hint="List event types under 'events'.", id="outbox.W001"))
+        found.append(Caution(message, hint="List event types under 'events'.", id="outbox.W001"))
     return found

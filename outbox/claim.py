@@ -19,7 +19,9 @@ SELECT coalesce(state.failures, 0),
        coalesce(state.parked_reason, '') <> '' OR coalesce(state.open_until > clock_timestamp(), false)
 FROM (SELECT) AS one LEFT JOIN outbox_destination_state AS state ON state.destination = %(destination)s
 """
-IN_FLIGHT = "SELECT count(*) FROM outbox_lane WHERE destination = %(destination)s AND leased_until IS NOT NULL"
+IN_FLIGHT = (
+    "SELECT count(*) FROM outbox_lane WHERE destination = %(destination)s AND leased_until IS NOT NULL"
+)
 # The array keeps the planner from joining, so it can neither claim more than the limit nor scan twice. `window` skips
 # the index entries of lanes that were settled while an old snapshot keeps them from being vacuumed.
 CLAIM = """
@@ -61,15 +63,20 @@ def claim(destination: Destination, *, window: float = EVER) -> list[ClaimedLane
         if limit < 1:
             return []
         cursor.execute(
-            CLAIM, {"destination": destination.name, "limit": limit, "lease": destination.lease, "window": window}
+            CLAIM,
+            {"destination": destination.name, "limit": limit, "lease": destination.lease, "window": window},
         )
         leased = cursor.fetchall()
         if not leased:
             return []
         cursor.execute(
-            READ, {"lanes": [lane_id for lane_id, _, _ in leased], "per_lane": destination.deliveries_per_lane}
+            READ,
+            {"lanes": [lane_id for lane_id, _, _ in leased], "per_lane": destination.deliveries_per_lane},
         )
-        rows = [ClaimedDelivery(*row, loads(payload), loads(headers)) for *row, payload, headers in cursor.fetchall()]
+        rows = [
+            ClaimedDelivery(*row, loads(payload), loads(headers))  # type: ignore[call-arg]
+            for *row, payload, headers in cursor.fetchall()
+        ]
     waiting = {lane_id: tuple(found) for lane_id, found in groupby(rows, attrgetter("lane_id"))}
     return [ClaimedLane(lane_id, token, key, waiting.get(lane_id, ())) for lane_id, token, key in leased]
 

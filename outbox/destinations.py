@@ -22,9 +22,7 @@ OnExhausted = Literal["repeat", "park", "skip"]
 class Handler(Protocol):
     """What carries deliveries to a destination. It runs outside every transaction."""
 
-    def deliver(
-        self, lanes: Sequence[Sequence[ClaimedDelivery]], may_send: MaySend
-    ) -> dict[int, Outcome]:
+    def deliver(self, lanes: Sequence[Sequence[ClaimedDelivery]], may_send: MaySend) -> dict[int, Outcome]:
         """Carry each lane's deliveries in the order given, and return an outcome by delivery id.
 
         Stop a lane at its first outcome that is not Delivered, and start no send once ``may_send()`` is false; what
@@ -43,13 +41,20 @@ class Destination:
     events: tuple[str, ...]  # event types that it receives
     schedule: tuple[float, ...] = (0, 5, 30, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     jitter: float = 0.2  # each delay is multiplied by 1 ± jitter
-    on_exhausted: OnExhausted = "park"  # repeat the last delay for ever · park the lane · skip to the next event
+    on_exhausted: OnExhausted = (
+        "park"  # repeat the last delay for ever · park the lane · skip to the next event
+    )
     lanes_per_claim: int = 16
     deliveries_per_lane: int = 1
     lanes_in_flight: int | None = None  # over all workers; None: no cap
     lease: float = 60
     max_rescues: int = 5
-    breaker: tuple[float, ...] = (1, 2, 5, 15)  # how long the whole destination rests after each failure in a row
+    breaker: tuple[float, ...] = (
+        1,
+        2,
+        5,
+        15,
+    )  # how long the whole destination rests after each failure in a row
     options: dict[str, Any] = field(default_factory=dict)  # what the handler itself wants to know
 
     def delay(self, attempts: int) -> float | None:
@@ -76,7 +81,9 @@ def parse(name: str, entry: dict[str, Any]) -> Destination:
     known = {spec.name for spec in fields(Destination)} - {"name"}
     if unknown := set(entry) - known:
         raise TypeError(f"unknown keys {sorted(unknown)}; known are {sorted(known)}")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
+    }
     return Destination(name=name, **values)
 
 
@@ -96,9 +103,9 @@ def destination(name: str) -> Destination:
 
 def destinations_for(event_type: str) -> list[str]:
     """Return the names of the destinations that receive this event type, sorted: lanes are locked in that order."""
-    return _routes(tuple((name, tuple(entry["events"])) for name, entry in settings.OUTBOX_DESTINATIONS.items()))[
-        event_type
-    ]
+    return _routes(
+        tuple((name, tuple(entry["events"])) for name, entry in settings.OUTBOX_DESTINATIONS.items())
+    )[event_type]
 
 
 @lru_cache(maxsize=8)
@@ -114,7 +121,9 @@ class _Routes(dict[str, list[str]]):
         self._events_by_name = events_by_name
 
     def __missing__(self, event_type: str) -> list[str]:
-        self[event_type] = sorted(name for name, events in self._events_by_name.items() if event_type in events)
+        self[event_type] = sorted(
+            name for name, events in self._events_by_name.items() if event_type in events
+        )
         return self[event_type]
 
 

@@ -1,11 +1,11 @@
 """``enqueue``: write an event and its deliveries inside the transaction of what it tells about."""
 
+import json
 from typing import Any
 from uuid import UUID
 
 import uuid_utils
 from django.db import connection
-from psycopg2.extras import Json
 
 from outbox.destinations import destinations_for
 
@@ -52,8 +52,8 @@ def enqueue(
                 "ordering_key": ordering_key,
                 "ordering_seq": ordering_seq,
                 "idempotency_key": idempotency_key,
-                "payload": Json(payload),
-                "headers": Json(headers or {}),
+                "payload": json.dumps(payload),
+                "headers": json.dumps(headers or {}),
                 "destinations": destinations_for(event_type),
             },
         )

@@ -12,7 +12,9 @@ class JsonCommand(BaseCommand):
     """A command whose ``run`` returns what there is to say and whether all is as it should be."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print one JSON object on the last line of stdout")
+        parser.add_argument(
+            "--json", action="store_true", help="print one JSON object on the last line of stdout"
+        )
         self.add_options(parser)
 
     def add_options(self, parser: CommandParser) -> None:

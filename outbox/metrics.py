@@ -49,7 +49,9 @@ class OutboxCollector(Collector):
             for destination, figures in found.items():
                 gauge.add_metric([destination], figures[name])
             yield gauge
-        resting = GaugeMetricFamily("holdfast_outbox_stopped", "1 while nothing is sent.", labels=["destination"])
+        resting = GaugeMetricFamily(
+            "holdfast_outbox_stopped", "1 while nothing is sent.", labels=["destination"]
+        )
         for destination, figures in found.items():
             resting.add_metric([destination], 0 if figures["state"] == "ok" else 1)
         yield resting
@@ -62,8 +64,12 @@ def _counted(counted: dict[str, dict[str, float]]) -> Iterator[Metric]:
         for destination, values in counted.items():
             counter.add_metric([destination], values.get(name, 0))
         yield counter
-    errors = CounterMetricFamily("holdfast_outbox_errors", "Attempts that failed.", labels=["destination", "code"])
-    lag = HistogramMetricFamily("holdfast_outbox_lag_seconds", "From commit to arrival.", labels=["destination"])
+    errors = CounterMetricFamily(
+        "holdfast_outbox_errors", "Attempts that failed.", labels=["destination", "code"]
+    )
+    lag = HistogramMetricFamily(
+        "holdfast_outbox_lag_seconds", "From commit to arrival.", labels=["destination"]
+    )
     for destination, values in counted.items():
         for name, value in values.items():
             if name.startswith("error:"):
@@ -77,4 +83,5 @@ def _buckets(values: dict[str, float]) -> list[tuple[str, float]]:
     """Return cumulative buckets as Prometheus wants them."""
     bounds = (*LAG_BUCKETS, math.inf)
     sums = accumulate(values.get(f"lag_le:{bound}", 0) for bound in bounds)
-    return [("+Inf" if bound == math.inf else str(float(bound)), total) for bound, total in zip(bounds, sums, strict=True)]
+    names = ("+Inf" if bound == math.inf else str(float(bound)) for bound in bounds)
+    return list(zip(names, sums, strict=True))

@@ -1,8 +1,8 @@
 """The outbox tables: event, lane and delivery, and the small state a destination needs.
 
-An event says what happened, once. Each destination gets one narrow delivery of it. The deliveries of one destination and
-ordering key share a lane, which is leased and fenced as a whole: the claim touches lanes only.
-Rows are written by ``outbox_enqueue`` (migration 0002), ``claim``, ``settle``, ``upkeep`` and ``operate``; nowhere else.
+An event says what happened, once. Each destination gets one narrow delivery of it. The deliveries of one destination
+and ordering key share a lane, which is leased and fenced as a whole: the claim touches lanes only.
+Rows are written by ``outbox_enqueue`` (migration 0002), ``claim``, ``settle``, ``upkeep`` and ``operate`` alone.
 """
 
 from django.db import models
@@ -76,7 +76,9 @@ class Lane(models.Model):
                 name="outbox_lane_leased",
             ),
             # Read by status and by the admin's list of what waits for an operator.
-            models.Index(fields=["destination", "id"], condition=~Q(parked_reason=""), name="outbox_lane_parked"),
+            models.Index(
+                fields=["destination", "id"], condition=~Q(parked_reason=""), name="outbox_lane_parked"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -161,7 +163,9 @@ class Counter(models.Model):
     class Meta:
         db_table = "outbox_counter"
         constraints = [
-            models.UniqueConstraint(fields=["destination", "name"], name="outbox_counter_destination_name_once")
+            models.UniqueConstraint(
+                fields=["destination", "name"], name="outbox_counter_destination_name_once"
+            )
         ]
 
     def __str__(self) -> str:

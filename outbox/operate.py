@@ -10,7 +10,8 @@ from django.db import connection, transaction
 # Every statement locks the lane first, in the order of ids, like enqueue and settle do.
 LOCK_LANES = "SELECT id FROM outbox_lane WHERE id = ANY (%(lanes)s) ORDER BY id FOR UPDATE"
 STUCK = """
-SELECT delivery.id, delivery.lane_id FROM outbox_delivery AS delivery JOIN outbox_lane AS lane ON lane.id = delivery.lane_id
+SELECT delivery.id, delivery.lane_id
+FROM outbox_delivery AS delivery JOIN outbox_lane AS lane ON lane.id = delivery.lane_id
 WHERE delivery.status IN ('dead', 'parked') AND lane.destination = %(destination)s
   AND (%(ids)s::bigint[] IS NULL OR delivery.id = ANY (%(ids)s))
   AND (%(key)s IS NULL OR lane.ordering_key = %(key)s)
@@ -26,7 +27,7 @@ WITH old AS (
 INSERT INTO outbox_delivery (lane_id, event_id, seq, status, attempts, next_at, last_error_code)
 SELECT lane_id, event_id, seq, 'pending', 0, clock_timestamp(), '' FROM old
 """
-PASS_OVER = """
+SKIP_STUCK = """
 UPDATE outbox_delivery SET status = 'released' WHERE lane_id = ANY (%(lanes)s) AND status IN ('dead', 'parked')
 """
 WAKE = """
@@ -71,7 +72,14 @@ class Which:
     def parameters(self, destination: str) -> dict[str, Any]:
         ids = None if self.ids is None else list(self.ids)
         key, after, before = self.ordering_key, self.after, self.before
-        return {"destination": destination, "ids": ids, "key": key, "after": after, "before": before, "limit": LIMIT}
+        return {
+            "destination": destination,
+            "ids": ids,
+            "key": key,
+            "after": after,
+            "before": before,
+            "limit": LIMIT,
+        }
 
 
 ALL = Which()
@@ -103,11 +111,11 @@ def park_lanes(destination: str, which: Which = ALL, *, reason: str = "parked by
 
 
 def release_lanes(destination: str, which: Which = ALL) -> int:
-    """Let parked lanes go on, past what is dead or parked in them, which stays visible as released. Returns how many."""
+    """Let parked lanes go on, past what is dead or parked in them and stays visible as released; returns how many."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LANES, which.parameters(destination) | {"parked": True})
         lanes = [lane_id for (lane_id,) in cursor.fetchall()]
-        cursor.execute(PASS_OVER, {"lanes": lanes})
+        cursor.execute(SKIP_STUCK, {"lanes": lanes})
         cursor.execute(WAKE, {"lanes": lanes})
     return len(lanes)
 

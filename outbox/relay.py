@@ -20,12 +20,20 @@ RESCUE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """What one claim brought."""
+    """What was done: lanes claimed, deliveries that arrived, failures, and lanes that turned out to be fenced."""
 
-    lanes: int
-    delivered: int
-    errors: int
-    fenced: int
+    lanes: int = 0
+    delivered: int = 0
+    errors: int = 0
+    fenced: int = 0
+
+    def __add__(self, other: "Relayed") -> "Relayed":
+        return Relayed(
+            self.lanes + other.lanes,
+            self.delivered + other.delivered,
+            self.errors + other.errors,
+            self.fenced + other.fenced,
+        )
 
 
 def relay_once(destination: Destination, tally: Tally, *, window: float = EVER) -> Relayed:
@@ -33,10 +41,10 @@ def relay_once(destination: Destination, tally: Tally, *, window: float = EVER) 
     claimed_at = time.monotonic()
     lanes = claim(destination, window=window)
     if not lanes:
-        return Relayed(0, 0, 0, 0)
+        return Relayed()
     outcomes = act(destination, lanes, claimed_at=claimed_at)
     in_hand = time.monotonic() - claimed_at
-    delivered = errors = fenced = 0
+    done = Relayed(lanes=len(lanes))
     for start in range(0, len(lanes), SETTLE_LANES):
         settled = settle(destination, lanes[start : start + SETTLE_LANES], outcomes)
         for delivery in settled.delivered:
@@ -44,10 +52,22 @@ def relay_once(destination: Destination, tally: Tally, *, window: float = EVER) 
         for code in settled.errors:
             tally.add(f"error:{code}")
         tally.add("fenced", settled.fenced)
-        delivered += len(settled.delivered)
-        errors += len(settled.errors)
-        fenced += settled.fenced
-    return Relayed(len(lanes), delivered, errors, fenced)
+        done += Relayed(0, len(settled.delivered), len(settled.errors), settled.fenced)
+    return done
+
+
+class Every:
+    """Says yes the first time, and then at most once in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last: float | None = None
+
+    def __call__(self, now: float) -> bool:
+        if self._last is not None and now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True
 
 
 class Window:
@@ -59,11 +79,10 @@ class Window:
 
     def __init__(self) -> None:
         self._emptied_at: float | None = None
-        self._scanned_at = 0.0
+        self._scan_is_due = Every(FULL_SCAN_SECONDS)
 
     def seconds(self, now: float) -> float:
-        if self._emptied_at is None or now - self._scanned_at >= FULL_SCAN_SECONDS:
-            self._scanned_at = now
+        if self._emptied_at is None or self._scan_is_due(now):
             return EVER
         return now - self._emptied_at + LATE_COMMIT_SECONDS
 
@@ -82,27 +101,23 @@ def relay(
 ) -> Relayed:
     """Relay for ``budget`` seconds, looking again every ``poll`` seconds while there is nothing to do.
 
-    With ``until_empty``, stop at the first claim that finds nothing. Returns the sums. Expired leases are rescued at the start and every few seconds, so that recovery needs no beat.
+    With ``until_empty``, stop at the first claim that finds nothing. Returns the sums. Expired leases are rescued at
+    the start and every few seconds, so that recovery needs no beat.
     """
-    tally, window = Tally(destination.name), Window()
-    lanes = delivered = errors = fenced = 0
+    tally, window, done = Tally(destination.name), Window(), Relayed()
+    rescue_is_due, flush_is_due = Every(RESCUE_SECONDS), Every(FLUSH_SECONDS)
     began = time.monotonic()
-    flushed_at = began
-    rescued_at = began - RESCUE_SECONDS
     while not stopped() and (now := time.monotonic()) - began < budget:
-        if now - rescued_at >= RESCUE_SECONDS:
-            rescued_at = now
+        if rescue_is_due(now):
             rescue(destination)
-        done = relay_once(destination, tally, window=window.seconds(now))
-        window.claimed(now, everything=done.lanes < destination.lanes_per_claim)
-        lanes, delivered = lanes + done.lanes, delivered + done.delivered
-        errors, fenced = errors + done.errors, fenced + done.fenced
-        if now - flushed_at >= FLUSH_SECONDS:
-            flushed_at = now
+        found = relay_once(destination, tally, window=window.seconds(now))
+        window.claimed(now, everything=found.lanes < destination.lanes_per_claim)
+        done += found
+        if flush_is_due(now):
             tally.flush()
-        if not done.lanes:
+        if not found.lanes:
             if until_empty:
                 break
             time.sleep(poll)
     tally.flush()
-    return Relayed(lanes, delivered, errors, fenced)
+    return done

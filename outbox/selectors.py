@@ -44,7 +44,11 @@ def status() -> dict[str, dict[str, Any]]:
         cursor.execute(OPEN)
         for name, pending, dead, parked, retrying, oldest in cursor.fetchall():
             found.setdefault(name, _blank()).update(
-                pending=pending, dead=dead, parked=parked, retrying=retrying, oldest_due_seconds=round(oldest, 3)
+                pending=pending,
+                dead=dead,
+                parked=parked,
+                retrying=retrying,
+                oldest_due_seconds=round(oldest, 3),
             )
         cursor.execute(STATES)
         for name, parked_reason, code, resting in cursor.fetchall():
@@ -69,5 +73,15 @@ def counters() -> dict[str, dict[str, float]]:
 
 
 def _blank() -> dict[str, Any]:
-    figures = ("pending", "leased", "delivered", "dead", "parked", "parked_lanes", "retrying", "fenced", "rescued")
+    figures = (
+        "pending",
+        "leased",
+        "delivered",
+        "dead",
+        "parked",
+        "parked_lanes",
+        "retrying",
+        "fenced",
+        "rescued",
+    )
     return dict.fromkeys(figures, 0) | {"asleep_with_pending": 0, "oldest_due_seconds": 0.0, "state": "ok"}

@@ -16,11 +16,22 @@ from django.db import connection, transaction
 
 from outbox import breaker
 from outbox.destinations import Destination
-from outbox.outcomes import ClaimedDelivery, ClaimedLane, Dead, Delivered, Failed, Gone, Outcome, Parked, Unavailable
+from outbox.outcomes import (
+    ClaimedDelivery,
+    ClaimedLane,
+    Dead,
+    Delivered,
+    Failed,
+    Gone,
+    Outcome,
+    Parked,
+    Unavailable,
+)
 
 LOCK_HELD = """
 SELECT lane.id FROM outbox_lane AS lane
-JOIN unnest(%(ids)s::bigint[], %(tokens)s::bigint[]) AS held (id, token) ON held.id = lane.id AND held.token = lane.token
+JOIN unnest(%(ids)s::bigint[], %(tokens)s::bigint[]) AS held (id, token)
+    ON held.id = lane.id AND held.token = lane.token
 WHERE lane.leased_until IS NOT NULL ORDER BY lane.id FOR UPDATE OF lane
 """
 DELIVERED = """
@@ -66,14 +77,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What was written: the deliveries that arrived, the codes of those that did not, and how many lanes were fenced."""
+    """What was written: deliveries that arrived, the codes of those that did not, and how many lanes were fenced."""
 
     delivered: list[ClaimedDelivery]
     errors: list[str]
     fenced: int
 
 
-def settle(destination: Destination, lanes: Sequence[ClaimedLane], outcomes: Mapping[int, Outcome]) -> Settled:
+def settle(
+    destination: Destination, lanes: Sequence[ClaimedLane], outcomes: Mapping[int, Outcome]
+) -> Settled:
     """Write the outcomes of these lanes in one short transaction and free the lanes.
 
     1. lock the lanes still held · 2. mark what was delivered · 3. mark what was not · 4. in a statement of its own,
@@ -88,7 +101,8 @@ def settle(destination: Destination, lanes: Sequence[ClaimedLane], outcomes: Map
             cursor.execute(DELIVERED, {"ids": [delivery.id for delivery in delivered]})
         if verdicts:
             write_verdicts(cursor, verdicts)
-        free_lanes(cursor, held, {delivery.lane_id: verdicts[delivery.id] for delivery in mine if delivery.id in verdicts})
+        by_lane = {delivery.lane_id: verdicts[delivery.id] for delivery in mine if delivery.id in verdicts}
+        free_lanes(cursor, held, by_lane)
         breaker.apply(cursor, destination, mine, outcomes)
     return Settled(delivered, [verdict.code for verdict in verdicts.values()], len(lanes) - len(held))
 
@@ -143,11 +157,11 @@ def write_verdicts(cursor: Any, verdicts: Mapping[int, Verdict]) -> None:
 def free_lanes(cursor: Any, held: set[int], last_verdict: Mapping[int, Verdict]) -> None:
     """Give the lanes back: parked where a verdict says so, due by their next head otherwise."""
     parked = {
-        lane_id: f"{verdict.status}: {verdict.code}"[:200] for lane_id, verdict in last_verdict.items() if verdict.park
+        lane_id: f"{verdict.status}: {verdict.code}"[:200]
+        for lane_id, verdict in last_verdict.items()
+        if verdict.park
     }
     if free := sorted(held - parked.keys()):
         cursor.execute(FREE, {"ids": free})
     if parked:
         cursor.execute(PARK, {"ids": list(parked), "reasons": list(parked.values())})
-
-

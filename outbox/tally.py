@@ -42,5 +42,9 @@ class Tally:
         with connection.cursor() as cursor:
             cursor.execute(
                 FLUSH,
-                {"destination": self.destination, "names": list(counts), "values": [float(v) for v in counts.values()]},
+                {
+                    "destination": self.destination,
+                    "names": list(counts),
+                    "values": [float(v) for v in counts.values()],
+                },
             )

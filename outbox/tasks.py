@@ -1,4 +1,4 @@
-"""Celery's doors to the outbox. A message carries a destination's name at most: losing or doubling one changes nothing."""
+"""Celery's doors to the outbox. A message carries a destination's name at most: losing it changes nothing."""
 
 from typing import Any
 

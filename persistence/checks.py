@@ -49,5 +49,6 @@ def check_secrets_are_real(**_: Any) -> list[CheckMessage]:
     shared = [name for name in ("SECRET_KEY", "HASH_SECRET") if DEVELOPMENT_MARK in getattr(settings, name)]
     hint = "Set it to 50 random characters, or name a file with <NAME>_FILE."
     return [
-        Error(f"{name} is the one that development uses.", hint=hint, id="persistence.E004") for name in shared
+        Error(f"{name} is the one that development uses.", hint=hint, id="persistence.E004")
+        for name in shared
     ]

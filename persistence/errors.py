@@ -1,16 +1,16 @@
 """What can go wrong with a turn, as the caller sees it.
 
-    HoldfastError
-    ├── InvalidTurn              what was sent cannot be stored; nothing was (422)
-    ├── Conflict                 what was sent does not fit what is there; nothing was stored (409)
-    │   ├── RequestIdReused      the request id belongs to another request
-    │   ├── StaleSequence        the conversation has moved on since the caller last looked
-    │   └── StaleControl         somebody else has taken control of the conversation since
-    ├── PersistenceUnavailable   Postgres did not take it (503); retry with the same request id
-    ├── BodyTooLarge             the request is larger than anything that is stored (413)
-    ├── Unauthenticated          no key, or one that opens nothing (401)
-    ├── KeyRevoked               a key that was revoked (403)
-    └── NotFound                 nothing there, or nothing that this key may see (404)
+HoldfastError
+├── InvalidTurn              what was sent cannot be stored; nothing was (422)
+├── Conflict                 what was sent does not fit what is there; nothing was stored (409)
+│   ├── RequestIdReused      the request id belongs to another request
+│   ├── StaleSequence        the conversation has moved on since the caller last looked
+│   └── StaleControl         somebody else has taken control of the conversation since
+├── PersistenceUnavailable   Postgres did not take it (503); retry with the same request id
+├── BodyTooLarge             the request is larger than anything that is stored (413)
+├── Unauthenticated          no key, or one that opens nothing (401)
+├── KeyRevoked               a key that was revoked (403)
+└── NotFound                 nothing there, or nothing that this key may see (404)
 """
 
 from dataclasses import dataclass

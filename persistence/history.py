@@ -85,11 +85,15 @@ def find_conversation(domain: str, conversation_id: UUID) -> FoundConversation |
     if row is None:
         return None
     *plain, chain_head, created_at, last_turn_at = row
-    return FoundConversation(*plain, bytes(chain_head), created_at, last_turn_at)
+    return FoundConversation(*plain, bytes(chain_head), created_at, last_turn_at)  # type: ignore[call-arg]
 
 
 def history(
-    conversation: FoundConversation, *, after_seq: int | None = None, before_seq: int | None = None, limit: int = 50
+    conversation: FoundConversation,
+    *,
+    after_seq: int | None = None,
+    before_seq: int | None = None,
+    limit: int = 50,
 ) -> list[HistoryTurn]:
     """Return up to ``limit`` (1 to 200) turns, ascending by seq.
 
@@ -109,7 +113,7 @@ def history(
 
 def _turn(row: tuple[Any, ...]) -> HistoryTurn:
     *plain, prev_digest, digest, messages, reason_codes, references, metadata = row
-    return HistoryTurn(
+    return HistoryTurn(  # type: ignore[call-arg]
         *plain,
         bytes(prev_digest),
         bytes(digest),

@@ -48,7 +48,9 @@ def storable_text(value: str, field: str) -> str:
     if "\x00" in value:
         raise refuse(field, f"holds a NUL character (position {value.index(chr(0))}), which cannot be stored")
     if not value.isascii() and (lone := _SURROGATE.search(value)):
-        raise refuse(field, f"holds half of a surrogate pair (position {lone.start()}); send whole characters")
+        raise refuse(
+            field, f"holds half of a surrogate pair (position {lone.start()}); send whole characters"
+        )
     return value
 
 
@@ -73,7 +75,9 @@ def storable(value: Any, field: str, depth: int = 0) -> Any:
         return [storable(item, f"{field}[{index}]", depth + 1) for index, item in enumerate(value)]
     if isinstance(value, dict):
         return {
-            storable_text(_text_key(key, field), f"{field}.{key!r}"): storable(item, f"{field}.{key}", depth + 1)
+            storable_text(_text_key(key, field), f"{field}.{key!r}"): storable(
+                item, f"{field}.{key}", depth + 1
+            )
             for key, item in value.items()
         }
     raise refuse(field, f"is a {type(value).__name__}, which JSON does not have")

@@ -1,6 +1,6 @@
 """Conversations, their turns, and the keys that open the API.
 
-Rows are written by ``persistence_record_turn`` (migration 0002), by ``archive restore`` and by ``apikeys``; nowhere else.
+Rows are written by ``persistence_record_turn`` (migration 0002), by ``archive restore`` and by ``apikeys`` alone.
 """
 
 from django.db import models

@@ -31,8 +31,12 @@ class TurnRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     channel: str = Field(min_length=1, max_length=64, pattern=SLUG, examples=["web"])
-    session_id: str = Field(min_length=1, max_length=512, description="Your session's id. Only its HMAC is stored.")
-    request_id: str = Field(min_length=1, max_length=200, description="Your id for this request; retry with the same.")
+    session_id: str = Field(
+        min_length=1, max_length=512, description="Your session's id. Only its HMAC is stored."
+    )
+    request_id: str = Field(
+        min_length=1, max_length=200, description="Your id for this request; retry with the same."
+    )
     messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)
     expected_seq: int | None = Field(None, ge=0, le=2**62, description="The last seq that you have seen.")
     control_epoch: int | None = Field(None, ge=0, le=MAX_INT)
@@ -67,7 +71,9 @@ def turn_request(data: Any) -> TurnRequest:
     try:
         return TurnRequest.model_validate(data)
     except ValidationError as error:
-        raise InvalidTurn([_named(found) for found in error.errors(include_url=False, include_input=False)]) from None
+        raise InvalidTurn(
+            [_named(found) for found in error.errors(include_url=False, include_input=False)]
+        ) from None
 
 
 def message_values(message: Message, field: str) -> dict[str, Any]:
@@ -81,7 +87,9 @@ def message_values(message: Message, field: str) -> dict[str, Any]:
 def _check_content(message: Message, field: str) -> None:
     content = storable_text(message.content, f"{field}.content")
     if len(content) * 4 > MAX_CONTENT_BYTES and len(content.encode()) > MAX_CONTENT_BYTES:
-        raise refuse(f"{field}.content", f"is larger than {MAX_CONTENT_BYTES // 1024} KiB; send a reference instead")
+        raise refuse(
+            f"{field}.content", f"is larger than {MAX_CONTENT_BYTES // 1024} KiB; send a reference instead"
+        )
 
 
 def _named(found: Any) -> FieldError:

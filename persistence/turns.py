@@ -81,14 +81,18 @@ def record(domain: str, turn: TurnRequest) -> RecordedTurn:
     (docs/decisions/0002).
     """
     if connection.in_atomic_block:
-        raise RuntimeError("record_turn() opens its own durable transaction; inside another one, use write_turn().")
+        raise RuntimeError(
+            "record_turn() opens its own durable transaction; inside another one, use write_turn()."
+        )
     with translated():
         try:
             return write_turn(domain, turn)
         except IntegrityError as error:
             if "persistence_turn_request_once" not in str(error):
                 raise
-            return write_turn(domain, turn)  # two sessions raced for one request id; the winner is visible now
+            return write_turn(
+                domain, turn
+            )  # two sessions raced for one request id; the winner is visible now
 
 
 def write_turn(domain: str, turn: TurnRequest) -> RecordedTurn:
@@ -116,6 +120,10 @@ def write_turn(domain: str, turn: TurnRequest) -> RecordedTurn:
 
 def find_session(cursor: Any, candidates: list[Session]) -> Session:
     """While a hash secret is being rotated, return the session of a conversation that began under an earlier one."""
-    cursor.execute(FIND_SESSION, [tuple((session.session_hash, session.hash_version) for session in candidates)])
+    cursor.execute(
+        FIND_SESSION, [tuple((session.session_hash, session.hash_version) for session in candidates)]
+    )
     found = cursor.fetchone()
-    return next((session for session in candidates if found and session.hash_version == found[0]), candidates[0])
+    return next(
+        (session for session in candidates if found and session.hash_version == found[0]), candidates[0]
+    )

@@ -1,1 +1,1 @@
-"""Nightly summaries of finished conversations. This storey is not built yet; the name and its place in the house are fixed."""
+"""Nightly summaries of finished conversations. Not built yet; the name and its place in the house are fixed."""

@@ -51,4 +51,3 @@ def pytest_unconfigure() -> None:
     """Stop and remove what was started."""
     services.stop(scratch(), mine_only=True)
     shutil.rmtree(scratch(), ignore_errors=True)
-

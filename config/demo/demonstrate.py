@@ -104,6 +104,8 @@ def turns_in(conversations: Sequence[Found]) -> int:
 def wait_for_relay(*, stalled: float = STALLED_SECONDS) -> bool:
     """Wait until no delivery is pending; False when the relay has not got on for ``stalled`` seconds."""
     left = figures.waiting().pending
+    if not left:
+        return True
     with progress("carrying off-box", left) as advance:
         moved = time.monotonic()
         while left and time.monotonic() - moved < stalled:

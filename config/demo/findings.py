@@ -101,8 +101,10 @@ class Findings:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Return the object that ``--json`` prints. Rate and acknowledgements are those of the full load, the lag
-        that of the steady pace; the two phases follow with all of their figures.
+        """Return the object that ``--json`` prints.
+
+        Rate and acknowledgements are those of the full load, the lag is that of the steady pace; both phases
+        follow with all of their figures.
         """
         found, full, steady = self.verified, phase_as_json(self.full), phase_as_json(self.steady)
         return {

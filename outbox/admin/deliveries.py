@@ -1,6 +1,5 @@
 """Deliveries: what waits for an operator first, then what waits for its time."""
 
-# ruff: noqa: ARG002 - Django calls these methods with more than they need
 from typing import Any
 
 from django.contrib import admin, messages
@@ -63,7 +62,16 @@ class DeliveryAdmin(ReadOnlyAdmin):
     nothing_here = (
         "Nothing here. Under “Needs an operator” that is the good state: everything is on its way or done."
     )
-    list_display = ("event_id_", "state", "destination", "conversation", "seq", "attempts", "last_error", "at")
+    list_display = (
+        "event_id_",
+        "state",
+        "destination",
+        "conversation",
+        "seq",
+        "attempts",
+        "last_error",
+        "at",
+    )
     list_filter = (Shown, StuckDestination)
     list_select_related = ("lane",)
     search_fields = ("event_id",)

@@ -1,6 +1,5 @@
 """Lanes: which conversations are held, which are with a worker, which sleep."""
 
-# ruff: noqa: ARG002 - Django calls these methods with more than they need
 from typing import Any
 
 from django.contrib import admin, messages

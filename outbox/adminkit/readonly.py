@@ -1,6 +1,5 @@
 """The admin class for tables of millions of rows, and its list."""
 
-# ruff: noqa: ARG002 - Django calls these methods with more than they need
 from collections.abc import Iterator
 from typing import Any, ClassVar
 

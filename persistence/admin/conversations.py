@@ -1,6 +1,5 @@
 """Conversations: found by what a person has in hand, read as a transcript."""
 
-# ruff: noqa: ARG002 - Django calls these methods with more than they need
 from typing import Any
 
 from django.contrib import admin

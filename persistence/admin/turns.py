@@ -1,6 +1,5 @@
 """Turns: one at a time, found by exactly its turn id or request id. Nobody scrolls through millions."""
 
-# ruff: noqa: ARG002 - Django calls these methods with more than they need
 from typing import Any
 
 from django.contrib import admin

@@ -50,7 +50,9 @@ class ArchiveHandler:
                     break
             return outcomes
 
-        outcomes = {key: value for found in self._threads.map(put_lane, lanes) for key, value in found.items()}
+        outcomes = {
+            key: value for found in self._threads.map(put_lane, lanes) for key, value in found.items()
+        }
         mark_archived(lanes, outcomes)
         return outcomes
 

@@ -53,8 +53,21 @@ def turns_in_key_order(batch: int = 500) -> Iterator[tuple[ArchivedTurn, int, by
 
 def from_row(row: Sequence[Any]) -> ArchivedTurn:
     """Build the turn from ``COLUMNS``; the content has the keys that ``prepare.content_of`` gave it."""
-    (public_id, seq, created_at, control, control_epoch, salt, content_digest, prev_digest, digest, *content) = row
-    (turn_id, domain, channel, session_hash, hash_version, request_id, fingerprint, customer_ref, *facts) = content
+    (
+        public_id,
+        seq,
+        created_at,
+        control,
+        control_epoch,
+        salt,
+        content_digest,
+        prev_digest,
+        digest,
+        *content,
+    ) = row
+    (turn_id, domain, channel, session_hash, hash_version, request_id, fingerprint, customer_ref, *facts) = (
+        content
+    )
     (messages, confidence, escalated, reason_codes, references, error_code, model, latency_ms, *rest) = facts
     (tokens_in, tokens_out, metadata, redaction_version) = rest
     return ArchivedTurn(

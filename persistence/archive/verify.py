@@ -66,7 +66,11 @@ class Pair:
 
 
 def verify(
-    sink: Sink, *, sample: int | None = None, threads: int = 4, progress: Callable[[int], None] = lambda turns: None
+    sink: Sink,
+    *,
+    sample: int | None = None,
+    threads: int = 4,
+    progress: Callable[[int], None] = lambda turns: None,
 ) -> Verification:
     """Compare every turn with its object, or with ``sample`` only that many objects, drawn evenly.
 

@@ -68,7 +68,9 @@ class StoredTurn(Schema):
 class TurnsAnswer(Schema):
     turns: list[StoredTurn] = Field(description="Ascending by seq.")
     next_after_seq: int | None = Field(description="Ask for after_seq=this to read on; null at the end.")
-    previous_before_seq: int | None = Field(description="Ask for before_seq=this to read back; null at the beginning.")
+    previous_before_seq: int | None = Field(
+        description="Ask for before_seq=this to read back; null at the beginning."
+    )
 
 
 class FieldProblem(Schema):

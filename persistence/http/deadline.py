@@ -67,9 +67,8 @@ class Watchdog:
 def shut(database: Any) -> None:
     """Shut the socket beneath a Django connection, in whatever state it is."""
     raw = database.connection
-    with contextlib.suppress(Exception):
-        with socket.socket(fileno=os.dup(raw.fileno())) as duplicate:
-            duplicate.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(Exception), socket.socket(fileno=os.dup(raw.fileno())) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)
 
 
 _watchdog = Watchdog()

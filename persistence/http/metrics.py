@@ -40,7 +40,7 @@ def metrics(_: HttpRequest) -> HttpResponse:
     """Answer a scrape. Without Postgres it still answers, with ``holdfast_postgres_up 0``."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)
         text = generate_latest(registry)
     else:
         text = generate_latest(REGISTRY)

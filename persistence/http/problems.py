@@ -12,7 +12,13 @@ RETRY_AFTER_SECONDS = 2
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> HttpResponse:
     """Return a problem response. The text is ASCII JSON, so that even a lone surrogate in a field name can be told."""
-    document = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code} | more
+    document = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    } | more
     return HttpResponse(json.dumps(document), status=status, content_type="application/problem+json")
 
 

@@ -7,7 +7,7 @@ CATCH_UP_SECONDS = 0.1
 
 
 class Pace:
-    """Hands out starting times, ``rate`` a second over all threads; without a rate everybody may start at once."""
+    """Hands out starting times, ``rate`` a second over all threads; without one everybody starts at once."""
 
     def __init__(self, rate: float | None) -> None:
         self._interval = 1 / rate if rate else 0.0

@@ -75,15 +75,21 @@ def go(**changes: Any) -> Relayed:
 def make_due() -> None:
     """Let the time that every waiting lane and delivery waits for pass."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE outbox_delivery SET next_at = now() - interval '1 second' WHERE status = 'pending'")
-        cursor.execute("UPDATE outbox_lane SET due_at = now() - interval '1 second' WHERE due_at < 'infinity'")
+        cursor.execute(
+            "UPDATE outbox_delivery SET next_at = now() - interval '1 second' WHERE status = 'pending'"
+        )
+        cursor.execute(
+            "UPDATE outbox_lane SET due_at = now() - interval '1 second' WHERE due_at < 'infinity'"
+        )
         cursor.execute("UPDATE outbox_destination_state SET open_until = now() - interval '1 second'")
 
 
 def expire_leases() -> None:
     """Let the lease of every claimed lane run out."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE outbox_lane SET leased_until = now() - interval '1 second' WHERE leased_until IS NOT NULL")
+        cursor.execute(
+            "UPDATE outbox_lane SET leased_until = now() - interval '1 second' WHERE leased_until IS NOT NULL"
+        )
 
 
 def statuses() -> list[str]:

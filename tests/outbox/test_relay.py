@@ -189,7 +189,11 @@ def test_an_exception_in_a_handler_costs_one_attempt_and_loses_nothing(caplog):
     ScriptedHandler.answer = staticmethod(explode)
     go()
     found = Delivery.objects.get()
-    assert (found.status, found.attempts, found.last_error_code) == ("pending", 1, "handler_error:RuntimeError")
+    assert (found.status, found.attempts, found.last_error_code) == (
+        "pending",
+        1,
+        "handler_error:RuntimeError",
+    )
     assert "the events stay" in caplog.text
 
 

@@ -8,12 +8,26 @@ import pytest
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import connection
+from prometheus_client import CollectorRegistry, generate_latest
 
 from outbox import operate, upkeep
+from outbox.claim import claim
+from outbox.metrics import OutboxCollector
 from outbox.models import Delivery, OutboxEvent
 from outbox.outcomes import Dead, Delivered, Failed
 from outbox.selectors import status
-from tests.outbox.support import SCRIPTED, ScriptedHandler, asleep, go, lane, make_due, statuses, tell
+from outbox.settle import settle
+from tests.outbox.support import (
+    SCRIPTED,
+    ScriptedHandler,
+    asleep,
+    go,
+    lane,
+    make_due,
+    scripted,
+    statuses,
+    tell,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,7 +37,9 @@ def dead_head():
     """A conversation whose first event is dead and whose second one waits behind it."""
     tell(seq=1)
     tell(seq=2)
-    ScriptedHandler.answer = staticmethod(lambda delivery: Dead("refused") if delivery.seq == 1 else Delivered())
+    ScriptedHandler.answer = staticmethod(
+        lambda delivery: Dead("refused") if delivery.seq == 1 else Delivered()
+    )
     go()
     assert statuses() == ["dead", "pending"]
     ScriptedHandler.reset()
@@ -77,10 +93,6 @@ def test_a_parked_lane_sends_nothing_until_it_is_released():
 
 
 def test_parking_a_lane_fences_the_worker_that_holds_it():
-    from outbox.claim import claim
-    from outbox.settle import settle
-    from tests.outbox.support import scripted
-
     tell()
     held = claim(scripted())
     operate.park_lanes("scripted")
@@ -145,7 +157,10 @@ def test_prune_works_in_batches():
 
 def test_the_status_command_says_by_its_exit_status_that_somebody_has_to_look(dead_head):
     found, code = command("status")
-    assert found["destinations"]["scripted"] | {"dead": 1, "pending": 1, "state": "ok"} == found["destinations"]["scripted"]
+    assert (
+        found["destinations"]["scripted"] | {"dead": 1, "pending": 1, "state": "ok"}
+        == found["destinations"]["scripted"]
+    )
     assert code == 1
     assert command("redrive", "scripted") == ({"affected": 1}, 0)
     assert command("relay", "scripted", "--once") == ({"affected": 2}, 0)
@@ -188,10 +203,6 @@ def test_a_destination_that_cannot_work_is_named_by_a_system_check(settings, cha
 
 
 def test_the_counters_and_the_lag_survive_in_postgres():
-    from prometheus_client import CollectorRegistry, generate_latest
-
-    from outbox.metrics import OutboxCollector
-
     for number in range(3):
         tell(f"k{number}")
     ScriptedHandler.answer = staticmethod(

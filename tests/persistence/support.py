@@ -12,12 +12,24 @@ from persistence.turns import RecordedTurn, record_turn
 _numbers = itertools.count(1)
 
 
-def say(text: str = "hello", reply: str = "hi", *, session_id: str = "s", request_id: str | None = None, **more: Any) -> RecordedTurn:
+def say(
+    text: str = "hello",
+    reply: str = "hi",
+    *,
+    session_id: str = "s",
+    request_id: str | None = None,
+    **more: Any,
+) -> RecordedTurn:
     """Record one exchange in domain "demo"."""
     given = {"domain": "demo", "channel": "web"} | more
-    messages = given.pop("messages", [{"role": "user", "content": text}, {"role": "assistant", "content": reply}])
+    messages = given.pop(
+        "messages", [{"role": "user", "content": text}, {"role": "assistant", "content": reply}]
+    )
     return record_turn(
-        session_id=session_id, request_id=request_id or f"request-{next(_numbers)}", messages=messages, **given
+        session_id=session_id,
+        request_id=request_id or f"request-{next(_numbers)}",
+        messages=messages,
+        **given,
     )
 
 

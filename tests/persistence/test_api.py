@@ -98,17 +98,36 @@ def test_a_conflict_is_answered_409_with_the_values_that_hold_now(post, change, 
 
 
 def test_every_wrong_field_is_named_at_once(post):
-    response = post({"channel": "web", "session_id": 3, "messages": [{"role": "x", "content": None}], "typo": 1})
+    response = post(
+        {"channel": "web", "session_id": 3, "messages": [{"role": "x", "content": None}], "typo": 1}
+    )
     assert response.status_code == 422
-    assert set(fields(response)) >= {"session_id", "request_id", "messages[0].role", "messages[0].content", "typo"}
+    assert set(fields(response)) >= {
+        "session_id",
+        "request_id",
+        "messages[0].role",
+        "messages[0].content",
+        "typo",
+    }
 
 
 @pytest.mark.parametrize(
     "raw",
     [
-        b"", b"{", b"[]", b"null", b'"text"', b"NaN", b"\xff\xfe", b"{}trailing",
-        b"[" * 100_000, b'{"a":' * 40_000, b'{"channel": "web", "channel": "web"}', b'{"confidence": Infinity}',
-        b'{"tokens_in": ' + b"9" * 5000 + b"}", b'{"metadata": {"x": 1, "x": 2}}',
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"NaN",
+        b"\xff\xfe",
+        b"{}trailing",
+        b"[" * 100_000,
+        b'{"a":' * 40_000,
+        b'{"channel": "web", "channel": "web"}',
+        b'{"confidence": Infinity}',
+        b'{"tokens_in": ' + b"9" * 5000 + b"}",
+        b'{"metadata": {"x": 1, "x": 2}}',
     ],
 )
 def test_a_body_that_is_no_clean_json_object_is_refused_with_its_reason(post, raw):
@@ -152,7 +171,11 @@ def test_a_key_sees_only_its_own_domain(get, post):
     conversation = post().json()["conversation_id"]
     other = create_key("other").key
     assert get(f"/conversations/{conversation}").status_code == 200
-    for path in (f"/conversations/{conversation}", f"/conversations/{conversation}/turns", f"/conversations/{uuid.uuid4()}"):
+    for path in (
+        f"/conversations/{conversation}",
+        f"/conversations/{conversation}/turns",
+        f"/conversations/{uuid.uuid4()}",
+    ):
         assert get(path, token=other).status_code == 404
 
 
@@ -181,7 +204,8 @@ def test_turns_are_read_page_by_page_in_both_directions(get):
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=201", "limit=x", "after_seq=-1", "after_seq=1&before_seq=3", "before_seq=" + "9" * 40]
+    "query",
+    ["limit=0", "limit=201", "limit=x", "after_seq=-1", "after_seq=1&before_seq=3", "before_seq=" + "9" * 40],
 )
 def test_a_page_that_makes_no_sense_is_refused(get, query):
     turn = say()
@@ -190,7 +214,9 @@ def test_a_page_that_makes_no_sense_is_refused(get, query):
     assert fields(response)[0] in query
 
 
-@pytest.mark.parametrize("hostile", ["x", "../../etc/passwd", "%00", "'; DROP TABLE turn;--", "1" * 4000, "\u202e"])
+@pytest.mark.parametrize(
+    "hostile", ["x", "../../etc/passwd", "%00", "'; DROP TABLE turn;--", "1" * 4000, "\u202e"]
+)
 def test_a_hostile_conversation_id_is_refused(get, hostile):
     assert get(f"/conversations/{quote(hostile, safe='')}").status_code in (404, 422)
 
@@ -231,10 +257,12 @@ def bodies():
         elif line.get("category") == "metadata-json" or "nested" in str(line.get("gen")):
             yield line["id"], f'{start}"x"}}],"metadata":{{"given":{given}}}}}'.encode(), None
         else:
-            yield line["id"], f'{start}{json.dumps(given)}}}]}}'.encode(), given
+            yield line["id"], f"{start}{json.dumps(given)}}}]}}".encode(), given
 
 
-def test_hostile_input_comes_back_faithful_or_is_refused_by_name_and_nothing_is_half_stored(post, get, archive):
+def test_hostile_input_comes_back_faithful_or_is_refused_by_name_and_nothing_is_half_stored(
+    post, get, archive
+):
     stored = {}
     for name, body, text in bodies():
         response = post(raw=body)
@@ -261,7 +289,9 @@ def test_health_readiness_documentation_and_metrics_answer_without_a_key(client,
     assert "swagger" in client.get("/api/docs").content.decode().lower()
     schema = client.get("/api/v1/openapi.json").json()
     assert set(schema["paths"]) == {
-        "/api/v1/turns", "/api/v1/conversations/{conversation_id}", "/api/v1/conversations/{conversation_id}/turns",
+        "/api/v1/turns",
+        "/api/v1/conversations/{conversation_id}",
+        "/api/v1/conversations/{conversation_id}/turns",
     }
     text = client.get("/metrics").content.decode()
     assert 'holdfast_turns_total{outcome="created"}' in text

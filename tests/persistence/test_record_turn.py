@@ -8,9 +8,15 @@ import pytest
 from django.db import connection, transaction
 
 from outbox.models import Delivery, OutboxEvent
-from persistence.content import first_digest
-from persistence.errors import InvalidTurn, PersistenceUnavailable, RequestIdReused, StaleControl, StaleSequence
 from persistence.archive.rows import turns_by_id
+from persistence.content import first_digest
+from persistence.errors import (
+    InvalidTurn,
+    PersistenceUnavailable,
+    RequestIdReused,
+    StaleControl,
+    StaleSequence,
+)
 from persistence.history import history
 from persistence.models import Conversation, Turn
 from tests.persistence.support import conversation_of, say
@@ -39,7 +45,11 @@ def test_a_turn_its_event_and_its_delivery_are_there_together():
     turn = say()
     event = OutboxEvent.objects.get()
     assert event.ordering_key == str(turn.conversation_id)
-    assert event.payload == {"conversation_id": str(turn.conversation_id), "turn_id": str(turn.turn_id), "seq": 1}
+    assert event.payload == {
+        "conversation_id": str(turn.conversation_id),
+        "turn_id": str(turn.turn_id),
+        "seq": 1,
+    }
     assert Delivery.objects.get(event=event).lane.destination == "archive"
     assert Turn.objects.get(pk=turn.turn_id).seq == 1
 
@@ -60,7 +70,11 @@ def test_turns_of_a_conversation_are_numbered_without_a_gap():
 
 
 def test_the_same_session_on_another_channel_or_in_another_domain_is_another_conversation():
-    ids = {say().conversation_id, say(channel="whatsapp").conversation_id, say(domain="other").conversation_id}
+    ids = {
+        say().conversation_id,
+        say(channel="whatsapp").conversation_id,
+        say(domain="other").conversation_id,
+    }
     assert len(ids) == 3
 
 
@@ -136,7 +150,9 @@ def test_fifty_retries_at_once_store_one_turn():
 
 
 def test_one_request_id_used_in_many_sessions_at_once_belongs_to_exactly_one():
-    found = in_threads(*[lambda number=number: say(session_id=f"s{number}", request_id="r") for number in range(12)])
+    found = in_threads(
+        *[lambda number=number: say(session_id=f"s{number}", request_id="r") for number in range(12)]
+    )
     assert sum(isinstance(turn, RequestIdReused) for turn in found) == 11
     assert Turn.objects.count() == Conversation.objects.count() == 1
 
@@ -167,7 +183,7 @@ def test_raw_session_ids_cards_and_mail_addresses_never_reach_the_database():
     say("pay with 4111 1111 1111 1111", "mail ann@example.com", session_id="visitor-+5511999998888")
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names():
-            cursor.execute(f'SELECT coalesce(string_agg(t::text, \'\'), \'\') FROM "{table}" AS t')
+            cursor.execute(f"SELECT coalesce(string_agg(t::text, ''), '') FROM \"{table}\" AS t")
             text = cursor.fetchone()[0]
             assert "4111" not in text and "ann@" not in text and "5511999998888" not in text, table
     assert Turn.objects.get().messages[0]["content"] == "pay with [CARD]"
@@ -183,9 +199,17 @@ def test_ids_in_metadata_survive_redaction_and_texts_do_not():
 
 def test_every_fact_comes_back_as_it_was_given():
     facts = {
-        "confidence": 0.82, "escalated": True, "reason_codes": ["low_confidence"], "references": [{"doc": "a", "p": 1}],
-        "error_code": "timeout", "model": "m-1", "latency_ms": 3100, "tokens_in": 1800, "tokens_out": 120,
-        "metadata": {"a": [1, 2.5, None, True, "ü"], "b": {"c": "d"}}, "customer_ref": "c-7",
+        "confidence": 0.82,
+        "escalated": True,
+        "reason_codes": ["low_confidence"],
+        "references": [{"doc": "a", "p": 1}],
+        "error_code": "timeout",
+        "model": "m-1",
+        "latency_ms": 3100,
+        "tokens_in": 1800,
+        "tokens_out": 120,
+        "metadata": {"a": [1, 2.5, None, True, "ü"], "b": {"c": "d"}},
+        "customer_ref": "c-7",
     }
     tool = {"role": "tool", "content": "42", "tool_call_id": "t-1", "name": "calc"}
     (found,) = history(conversation_of(say(messages=[{"role": "user", "content": "q"}, tool], **facts)))
@@ -258,7 +282,10 @@ def test_a_database_that_does_not_answer_is_told_from_a_request_that_is_wrong(se
         ({"messages": [{"role": "user", "content": "a\x00b"}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": "\ud83d"}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": "é" * 40_000}]}, "messages[0].content"),
-        ({"messages": [{"role": "user", "content": "x", "extra": {"a": float("nan")}}]}, "messages[0].extra.a"),
+        (
+            {"messages": [{"role": "user", "content": "x", "extra": {"a": float("nan")}}]},
+            "messages[0].extra.a",
+        ),
         ({"messages": ["x"]}, "messages[0]"),
         ({"session_id": ""}, "session_id"),
         ({"session_id": "a\x00"}, "session_id"),
@@ -289,7 +316,9 @@ def test_what_cannot_be_stored_is_refused_by_the_name_of_its_field(given, field)
     assert not Conversation.objects.exists()
 
 
-@pytest.mark.parametrize("number", [1e300, -0.0, 1e16, 1e22, 1.5, 123456789012345678901234567890, 5e-324, 0.1 + 0.2, 1.0, -7])
+@pytest.mark.parametrize(
+    "number", [1e300, -0.0, 1e16, 1e22, 1.5, 123456789012345678901234567890, 5e-324, 0.1 + 0.2, 1.0, -7]
+)
 def test_numbers_in_metadata_come_back_with_their_value_and_keep_their_digest(number, archive):
     turn = say(metadata={"n": number})
     (found,) = history(conversation_of(turn))

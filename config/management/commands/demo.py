@@ -60,5 +60,5 @@ class Command(BaseCommand):
             connections.close_all()  # Postgres stops at once when nobody is connected
 
     def _say(self, line: str) -> None:
-        self.stderr.write(line)
+        self.stderr.write(line, style_func=str)  # news, not errors: in no colour
         self.stderr.flush()

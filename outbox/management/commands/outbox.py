@@ -18,7 +18,16 @@ from outbox.jsoncommand import JsonCommand
 from outbox.relay import relay
 from outbox.selectors import status
 
-FIGURES = ("pending", "leased", "delivered", "dead", "parked", "oldest_due_seconds", "asleep_with_pending", "state")
+FIGURES = (
+    "pending",
+    "leased",
+    "delivered",
+    "dead",
+    "parked",
+    "oldest_due_seconds",
+    "asleep_with_pending",
+    "state",
+)
 PAUSE_SECONDS = 1.0
 ONCE_BUDGET = 3600.0
 
@@ -27,7 +36,9 @@ class Command(JsonCommand):
     help = "Show, relay, redrive, park, release or prune the outbox."
 
     def add_options(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True, metavar="status|relay|redrive|park|release|prune")
+        verbs = parser.add_subparsers(
+            dest="verb", required=True, metavar="status|relay|redrive|park|release|prune"
+        )
         add = lambda name, text: verbs.add_parser(name, help=text)  # noqa: E731
         add("status", "how every destination stands; exit status 1 when something waits for an operator")
         relaying = add("relay", "carry deliveries as the Celery task does, without a broker")
@@ -39,14 +50,18 @@ class Command(JsonCommand):
         redrive.add_argument("destination")
         redrive.add_argument("--after", type=moment, help="stuck since this time (ISO 8601)")
         redrive.add_argument("--before", type=moment, help="stuck before this time (ISO 8601)")
-        redrive.add_argument("--delivery", type=int, action="append", help="this delivery only (may be repeated)")
+        redrive.add_argument(
+            "--delivery", type=int, action="append", help="this delivery only (may be repeated)"
+        )
         park = add("park", "hold a lane, or without --lane the whole destination; nothing is lost")
         release = add("release", "let a lane go on past what is stuck in it, or a held destination")
         for parser_ in (park, release):
             parser_.add_argument("destination")
         park.add_argument("--reason", default="parked by an operator")
         for parser_ in (redrive, park, release):
-            parser_.add_argument("--lane", metavar="KEY", help="the ordering key, for turns the conversation id")
+            parser_.add_argument(
+                "--lane", metavar="KEY", help="the ordering key, for turns the conversation id"
+            )
         prune = add("prune", "delete what was delivered long enough ago")
         prune.add_argument("--older-than-hours", type=float, default=settings.OUTBOX_KEEP_DELIVERED_HOURS)
         self.accept_json(verbs)
@@ -120,5 +135,7 @@ def moment(text: str) -> datetime:
     """Read a time that names its zone."""
     found = parse_datetime(text)
     if found is None or found.tzinfo is None:
-        raise ArgumentTypeError(f"{text!r} is not an ISO 8601 time with a zone, such as 2026-03-01T09:00:00+00:00")
+        raise ArgumentTypeError(
+            f"{text!r} is not an ISO 8601 time with a zone, such as 2026-03-01T09:00:00+00:00"
+        )
     return found

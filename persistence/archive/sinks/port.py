@@ -39,7 +39,7 @@ class SinkError(Exception):
         self.retry_after = retry_after
 
 
-class ObjectDiffers(SinkError):  # noqa: N818 - named for what is the case
+class ObjectDiffers(SinkError):
     """The key exists with other content. Nothing was overwritten."""
 
     def __init__(self, key: str, location: str) -> None:
@@ -51,7 +51,7 @@ class ObjectDiffers(SinkError):  # noqa: N818 - named for what is the case
         self.key = key
 
 
-class ObjectMissing(SinkError):  # noqa: N818
+class ObjectMissing(SinkError):
     """Nothing is stored under the key."""
 
     def __init__(self, key: str, location: str) -> None:

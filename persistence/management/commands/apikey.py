@@ -29,13 +29,21 @@ class Command(JsonCommand):
                 try:
                     made = apikeys.create_key(options["domain"], options["name"])
                 except InvalidTurn as error:
-                    raise CommandError(f"--{error.errors[0].field} {error.errors[0].message}", returncode=2) from error
+                    raise CommandError(
+                        f"--{error.errors[0].field} {error.errors[0].message}", returncode=2
+                    ) from error
                 return {"id": made.id, "domain": made.domain, "key": made.key}, True
             case "revoke":
                 revoked = apikeys.revoke(options["id"])
                 return {"id": options["id"], "revoked": revoked}, revoked
         found = [
-            {"id": key.pk, "domain": key.domain, "name": key.name, "prefix": key.prefix, "created_at": key.created_at}
+            {
+                "id": key.pk,
+                "domain": key.domain,
+                "name": key.name,
+                "prefix": key.prefix,
+                "created_at": key.created_at,
+            }
             | {"revoked_at": key.revoked_at}
             for key in apikeys.keys(options["domain"])
         ]
@@ -53,4 +61,5 @@ class Command(JsonCommand):
             case _:
                 for key in found["keys"]:
                     state = f"revoked {key['revoked_at']:%Y-%m-%d}" if key["revoked_at"] else "valid"
-                    self.stdout.write(f"{key['id']:>6}  {key['prefix']}…  {key['domain']:<20} {state:<20} {key['name']}")
+                    named = f"{key['prefix']}…  {key['domain']:<20} {state:<20} {key['name']}"
+                    self.stdout.write(f"{key['id']:>6}  {named}")

@@ -23,8 +23,12 @@ class Command(JsonCommand):
 
     def add_options(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="verify|restore|repair")
-        checking = verbs.add_parser("verify", help="hold the archive against the database; exit status 1 if it differs")
-        checking.add_argument("--sample", type=int, metavar="N", help="compare the bodies of N objects instead of all")
+        checking = verbs.add_parser(
+            "verify", help="hold the archive against the database; exit status 1 if it differs"
+        )
+        checking.add_argument(
+            "--sample", type=int, metavar="N", help="compare the bodies of N objects instead of all"
+        )
         verbs.add_parser("restore", help="rebuild an empty database from the archive alone")
         verbs.add_parser("repair", help="put missing objects back; nothing is ever overwritten")
         self.accept_json(verbs)
@@ -64,7 +68,12 @@ class Command(JsonCommand):
             return repaired.as_dict(), repaired.ok
 
     def progress(self, verb: str) -> Progress:
-        columns = (SpinnerColumn(), TextColumn(verb), TextColumn("{task.fields[turns]:,} turns"), TimeElapsedColumn())
+        columns = (
+            SpinnerColumn(),
+            TextColumn(verb),
+            TextColumn("{task.fields[turns]:,} turns"),
+            TimeElapsedColumn(),
+        )
         return Progress(*columns, console=Console(stderr=True), transient=True)
 
     def show(self, found: dict[str, Any], options: dict[str, Any]) -> None:

@@ -133,7 +133,10 @@ def test_a_row_deleted_behind_holdfasts_back_breaks_the_chain(archived):
     Turn.objects.filter(seq=5, conversation=Conversation.objects.first()).delete()
     Turn.objects.filter(seq=2, conversation=Conversation.objects.last()).delete()
     found = check()
-    assert {entry.reason for entry in found.chain_breaks} == {"turn 2 is missing before it", "turns 5 to 5 are missing"}
+    assert {entry.reason for entry in found.chain_breaks} == {
+        "turn 2 is missing before it",
+        "turns 5 to 5 are missing",
+    }
     assert len(found.foreign) == 2
 
 
@@ -225,10 +228,15 @@ def test_every_byte_of_an_object_counts(archived):
 
 def test_other_content_under_a_turns_key_alarms_and_blocks_that_conversation_only(archive):
     blocked, free = say(session_id="a"), say(session_id="b")
-    turn = next(turn for turn, _, _ in turns_in_key_order() if turn.conversation_id == blocked.conversation_id)
+    turn = next(
+        turn for turn, _, _ in turns_in_key_order() if turn.conversation_id == blocked.conversation_id
+    )
     configured_sink().put_if_absent(turn.key, b"somebody was here first")
     relay_archive()
-    assert Delivery.objects.get(event__ordering_key=str(blocked.conversation_id)).last_error_code == "digest_mismatch"
+    assert (
+        Delivery.objects.get(event__ordering_key=str(blocked.conversation_id)).last_error_code
+        == "digest_mismatch"
+    )
     assert conversation_of(free).archived_through_seq == 1
     assert (archive / turn.key).read_bytes() == b"somebody was here first"
     assert status()["archive"]["retrying"] == 1

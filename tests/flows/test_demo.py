@@ -1,0 +1,74 @@
+"""``make demo`` as a whole: from nothing to a verdict, twice, leaving nothing behind but its data."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from django.conf import settings
+
+EXTERNAL = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "ARCHIVE_URL")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+def demo(local_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if name not in EXTERNAL}
+    return subprocess.run(
+        [sys.executable, "manage.py", "demo", "--turns", "1", *arguments],
+        cwd=settings.BASE_DIR,
+        env=environ | {"HOLDFAST_LOCAL_DIR": str(local_dir), "HOLDFAST_DEVELOPMENT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=190,
+    )
+
+
+def processes_of(local_dir: Path) -> list[str]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            mine = str(local_dir) in " ".join(process.cmdline()) or (
+                process.environ().get("HOLDFAST_LOCAL_DIR") == str(local_dir)
+            )
+        except psutil.Error:
+            continue
+        if mine and process.pid != os.getpid():
+            found.append(f"{process.pid} {process.name()}")
+    return found
+
+
+def test_the_demo_keeps_every_promise_twice_in_a_row_and_leaves_only_its_data(local_dir: Path) -> None:
+    first = demo(local_dir, "--json")
+    assert first.returncode == 0, first.stderr
+    told = json.loads(first.stdout.splitlines()[-1])
+    assert told["ok"] is True
+    assert told["failed"] == 0
+    assert told["missing"] == told["altered"] == told["foreign"] == []
+    assert told["turns"] == told["objects"] == told["compared"] > 700
+    assert len(list((local_dir / "archive").rglob("*.json"))) == told["objects"]
+    assert processes_of(local_dir) == []
+    assert not (local_dir / "stack.json").exists()
+
+    second = demo(local_dir)
+    assert second.returncode == 0, second.stderr
+    assert "Holdfast kept every promise." in second.stdout
+    assert f"{2 * told['turns']:,} objects" in second.stdout
+    assert processes_of(local_dir) == []
+
+
+def test_a_damaged_copy_is_named_and_makes_the_exit_status_say_so(local_dir: Path) -> None:
+    assert demo(local_dir, "--json").returncode == 0
+    objects = sorted((local_dir / "archive").rglob("*.json"))
+    objects[3].chmod(0o600)
+    objects[3].write_bytes(objects[3].read_bytes().replace(b'"seq":', b'"seQ":'))
+    objects[5].unlink()
+
+    found = demo(local_dir)
+
+    assert found.returncode == 1
+    assert f"altered: {objects[3].relative_to(local_dir / 'archive')}" in found.stdout
+    assert f"missing: {objects[5].relative_to(local_dir / 'archive')}" in found.stdout
