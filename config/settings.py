@@ -102,7 +102,7 @@ ARCHIVE_CONCURRENCY = env.integer("ARCHIVE_CONCURRENCY", 4, at_least=1, at_most=
 
 # --- The outbox -------------------------------------------------------------------------------------------
 OUTBOX_DESTINATIONS = destinations()
-OUTBOX_RELAY_BUDGET_SECONDS = env.number("OUTBOX_RELAY_BUDGET_SECONDS", 20, at_least=1, at_most=300)
+OUTBOX_RELAY_BUDGET_SECONDS = env.number("OUTBOX_RELAY_BUDGET_SECONDS", 5, at_least=1, at_most=300)
 OUTBOX_POLL_SECONDS = env.number("OUTBOX_POLL_SECONDS", 0.03, at_least=0.005, at_most=5)
 OUTBOX_KEEP_DELIVERED_HOURS = env.number("OUTBOX_KEEP_DELIVERED_HOURS", 24, at_least=0, at_most=24 * 365)
 

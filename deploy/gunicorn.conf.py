@@ -47,7 +47,7 @@ IDENTIFIERS = re.compile(r"/(sessions/[^/]+|customers)/[^/]+")
 class JsonLogger(Logger):
     """Access lines with fields instead of a sentence: no query, no identifiers, no headers."""
 
-    def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:  # noqa: ARG002
+    def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:
         """Write one line when ACCESS_LOG is on."""
         if not self.cfg.accesslog:
             return

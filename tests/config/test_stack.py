@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from config import services
-from config.services import process, state
+from config.services import ServiceError, process, state
 from tests.services_plugin import scratch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,7 +135,7 @@ def test_no_password_stands_on_a_command_line(up):
 
 def test_a_second_one_in_the_same_place_is_refused_and_disturbs_nothing(up):
     before = up.everybody()
-    second = subprocess.run(up.command("up"), env=up.environ, capture_output=True, text=True, check=False)
+    second = subprocess.run(up.command("up"), env=up.environ, capture_output=True, text=True)
     assert second.returncode == 1
     assert "already runs" in second.stderr
     assert [pid for pid in before if alive(pid)] == before

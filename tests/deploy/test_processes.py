@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -68,9 +69,9 @@ class Web:
             raise
 
 
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Web]:
-    started = Web(tmp_path)
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    started = Web(tmp_path_factory.mktemp("web"))
     yield started
     started.stop()
 
@@ -81,11 +82,15 @@ def healthcheck(url: str) -> int:
     return subprocess.run(command, env=environ, capture_output=True, check=False).returncode
 
 
-def test_web_serves_logs_in_json_without_identifiers_and_stops_cleanly(web: Web) -> None:
-    assert web.get("/healthz") == 200
-    assert web.get("/api/v1/sessions/web/visitor-4711/state?name=Ada") in (401, 404)
+def test_web_stops_cleanly_and_has_logged_in_json_without_identifiers(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    try:
+        assert web.get("/healthz") == 200
+        assert web.get("/api/v1/sessions/web/visitor-4711/state?name=Ada") in (401, 404)
+    finally:
+        status = web.stop()
 
-    assert web.stop() == 0
+    assert status == 0
     [line] = [line for line in web.lines() if "sessions" in str(line.get("path"))]
     assert line["path"] == "/api/v1/sessions/web/-/state"
     assert "visitor-4711" not in web.log.read_text()
@@ -110,10 +115,12 @@ def test_the_health_check_believes_200_alone(web: Web) -> None:
     assert healthcheck(f"{address}/") == 1
 
 
-def test_the_health_check_fails_when_nobody_listens(web: Web) -> None:
-    web.stop()
+def test_the_health_check_fails_when_nobody_listens() -> None:
+    with socket.socket() as taken:
+        # Bound and not listening: nobody else can answer there.
+        taken.bind(("127.0.0.1", 0))
 
-    assert healthcheck(f"http://127.0.0.1:{web.port}/healthz") == 1
+        assert healthcheck(f"http://127.0.0.1:{taken.getsockname()[1]}/healthz") == 1
 
 
 @pytest.mark.parametrize("login", ["", "password-without-a-user"])
@@ -145,3 +152,17 @@ def test_a_number_that_makes_no_sense_stops_the_start_with_its_name() -> None:
 
     assert done.returncode != 0
     assert "WEB_CONCURRENCY" in done.stderr
+
+
+def test_static_files_are_collected_with_no_secret_and_no_server(tmp_path: Path) -> None:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOLDFAST_DEVELOPMENT": "1",
+        "STATIC_ROOT": str(tmp_path / "static"),
+    }
+    command = [sys.executable, "manage.py", "collectstatic", "--noinput"]
+
+    subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, check=True)
+
+    assert (tmp_path / "static" / "admin").is_dir()
+    assert "HOLDFAST_DEVELOPMENT=1 STATIC_ROOT=/app/static" in (DEPLOY / "Dockerfile").read_text()
