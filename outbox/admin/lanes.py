@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from outbox import operate
 from outbox.admin.lookups import STUCK, by_destination, destination_names, many, uuid_or_none
 from outbox.adminkit.keyset import Keyset
-from outbox.adminkit.readonly import Choice, ReadOnlyAdmin, selected_ids
+from outbox.adminkit.readonly import Choice, ReadOnlyAdmin, searched, selected_ids
 from outbox.adminkit.show import badge, code, when
 from outbox.models import ASLEEP, Delivery, Lane
 
@@ -80,7 +80,7 @@ class LaneAdmin(ReadOnlyAdmin):
     change_form_outer_after_template = "outbox/admin/lane_open.html"
 
     def keyset_for(self, request: HttpRequest) -> Keyset:
-        if request.GET.get("q", "").strip():
+        if searched(request):
             return BY_KEY
         shown = request.GET.get("show", "parked")
         if shown in ("all", "asleep") and request.GET.get("destination"):

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponseBase
@@ -11,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
 from outbox.adminkit.keyset import Keyset
-from outbox.adminkit.readonly import ReadOnlyAdmin
+from outbox.adminkit.readonly import ReadOnlyAdmin, searched
 from outbox.adminkit.show import code, link, when
 from persistence.admin.lookups import deliveries_of, event_of, turns_called
 from persistence.admin.transcript import shown
@@ -23,7 +22,7 @@ class TurnAdmin(ReadOnlyAdmin):
     about = "One exchange. Look a turn up by its id or its request id, or read it inside its conversation."
     nothing_here = "Enter a turn id or a request id above. To browse, open a conversation."
     nothing_found = "There is no turn with this id or request id."
-    list_display = ("id_", "request", "domain_", "conversation_", "seq", "created")
+    list_display = ("id_", "request_id_", "domain_", "conversation_", "seq", "created")
     list_select_related = ("conversation",)
     keyset = Keyset(("turn_id",), descending=True)
     search_fields = ("turn_id",)
@@ -35,8 +34,7 @@ class TurnAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         found = super().get_queryset(request).select_related("conversation")
         if request.resolver_match and request.resolver_match.url_name == "persistence_turn_changelist":
-            asked = request.GET.get(SEARCH_VAR, "").strip()
-            return found.defer("messages", "metadata", "references") if asked else found.none()
+            return found.defer("messages", "metadata", "references") if searched(request) else found.none()
         return found
 
     def find(self, term: str) -> Q | None:
@@ -76,7 +74,7 @@ class TurnAdmin(ReadOnlyAdmin):
         return code(turn.turn_id)
 
     @admin.display(description="request id")
-    def request(self, turn: Turn) -> SafeString:
+    def request_id_(self, turn: Turn) -> SafeString:
         return code(turn.request_id)
 
     @admin.display(description="domain")

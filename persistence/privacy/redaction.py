@@ -15,6 +15,8 @@ REDACTION_VERSION: int = 1
 # at again until nothing is found. Two rounds are usual; the bound keeps hostile text from asking for more.
 _MOST_ROUNDS = 5
 
+_SHORTEST_CARD, _BEYOND_CARDS = 10**12, 10**19
+
 _ID_ENDINGS = ("_id", "_ids", "Id")
 
 
@@ -32,7 +34,7 @@ def redact_text(text: str) -> str:
 
 
 def redact_value(value: Any) -> Any:
-    """Return the JSON ``value`` with every text in it redacted; the input is never changed.
+    """Return the JSON ``value`` with every text and card number in it redacted; the input is never changed.
 
     Keys stay as they are, and so do ids: a text, or a list of texts, under the key ``id`` or a key that ends
     in ``_id``, ``_ids`` or ``Id``. Whatever holds nothing to hide is returned as the same object. Recursive:
@@ -44,7 +46,16 @@ def redact_value(value: Any) -> Any:
         return _redacted_list(value)
     if isinstance(value, dict):
         return _redacted_dict(value)
+    if type(value) is int and _SHORTEST_CARD <= value < _BEYOND_CARDS:
+        return _redacted_number(value)
     return value
+
+
+def _redacted_number(value: int) -> int | str:
+    """A card given as a number is a card all the same; it becomes the label, as text."""
+    digits = str(value)
+    redacted = redact_text(digits)
+    return value if redacted == digits else redacted
 
 
 def _redacted_list(values: list[Any]) -> list[Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from rich.console import Console
 
 from config.demo import Findings, figures
@@ -201,8 +202,6 @@ class TestTheRelay:
 
 def relay_and_disconnect() -> None:
     """Relay in a thread, and leave no connection of it behind."""
-    from django.db import connection
-
     try:
         relay_archive()
     finally:

@@ -139,11 +139,8 @@ def test_a_second_one_in_the_same_place_is_refused_and_disturbs_nothing(up):
     assert second.returncode == 1
     assert "already runs" in second.stderr
     assert [pid for pid in before if alive(pid)] == before
-    stop = subprocess.run(
-        up.command("services", "stop"), env=up.environ, capture_output=True, text=True, check=False
-    )
-    assert stop.returncode == 1
-    assert "belongs to a running stack" in stop.stderr
+    with pytest.raises(ServiceError, match="belongs to a running stack"):
+        services.stop(up.directory)
 
 
 def test_everything_that_is_killed_comes_back_and_the_file_follows(up):

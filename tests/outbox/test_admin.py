@@ -60,8 +60,9 @@ def test_every_page_shows_hostile_text_escaped_and_isolated(admin_client: Client
         assert "<script>alert(1)" not in body, address
         for override in re.finditer("\u202e", body):
             before = body[: override.start()]
+            # An inline block isolates its text like <bdi> does: that is Unfold's trail of titles.
             inside = max(
-                before.rfind("<bdi"), before.rfind("<title"), before.rfind('<span class="align-middle')
+                before.rfind("<bdi"), before.rfind("<title"), before.rfind('class="align-middle inline-block')
             )
             assert inside > max(before.rfind("</bdi>"), before.rfind("</title>")), address
 
@@ -105,15 +106,15 @@ def test_pages_walk_forward_over_every_row_once_and_back_again(admin_client: Cli
             cursor.execute("UPDATE outbox_lane SET due_at = 'infinity'")
     monkeypatch.setattr("outbox.adminkit.readonly.ReadOnlyAdmin.list_per_page", 3)
 
-    def walk(link: str, start: str):
+    base = address.partition("?")[0]
+
+    def walk(link: str, here: str) -> list[list[object]]:
         pages = []
-        here = start
         while here:
             found = admin_client.get(here).context["cl"]
             pages.append([row.pk for row in found.result_list])
             query = getattr(found, link)
-            here = address.partition("?")[0] + query if query else ""
-            last = here or last if pages[1:] else start
+            here = base + query if query else ""
         return pages
 
     forward = walk("next_page", address)
@@ -331,6 +332,8 @@ def test_a_filter_that_no_index_backs_is_refused(admin_client: Client):
 @pytest.mark.parametrize("address", [*EVERY_LIST, EVENTS, DESTINATIONS])
 def test_a_page_runs_as_many_statements_for_thirty_rows_as_for_one(admin_client: Client, address):
     tell(key="first")
+    if "stuck" in address or "parked" in address:
+        kill()
     before = len(statements(admin_client, address))
     for number in range(29):
         tell(key=f"key-{number}")

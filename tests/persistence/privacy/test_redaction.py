@@ -158,3 +158,8 @@ def test_a_hostile_text_of_64_kib_comes_back_with_nothing_found_twice(piece: str
 def test_the_version_is_a_positive_number_to_store_beside_a_turn() -> None:
     assert isinstance(REDACTION_VERSION, int)
     assert REDACTION_VERSION >= 1
+
+
+def test_a_card_given_as_a_number_is_redacted_and_other_numbers_stay_numbers():
+    given = {"card": 4111111111111111, "order_id": 4111111111111111, "ms": 1795420800000, "n": 7, "big": 10**30}
+    assert redact_value(given) == given | {"card": "[CARD]"}
