@@ -36,7 +36,8 @@ up: install ## start everything and keep it up until Ctrl-C
 test: install ## run all tests against real services started for them
 	@$(BIN)/python -m pytest
 
-# Production's settings with made-up values: what `check --deploy` says must be nothing.
+# Production's settings with made-up values, and servers at a port where nobody listens, since no step may need one.
+# What `check --deploy` says must be nothing; makemigrations would warn that it cannot ask the database.
 DEPLOYED := HOLDFAST_DEVELOPMENT=0 DEBUG=0 ALLOWED_HOSTS=holdfast.example \
 	DATABASE_URL=postgresql://holdfast@127.0.0.1:1/holdfast REDIS_URL=redis://127.0.0.1:1/0 \
 	SECRET_KEY=made-up-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz \
@@ -48,16 +49,18 @@ check: install ## format, lint, types, imports, migrations, deployment settings,
 	@echo "== lint";        $(BIN)/ruff check
 	@echo "== types";       $(BIN)/mypy
 	@echo "== imports";     $(BIN)/lint-imports
-	@echo "== migrations";  $(BIN)/python manage.py makemigrations --check --dry-run
+	@echo "== migrations";  $(DEPLOYED) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@echo "== deployment";  $(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	@echo "== documents";   $(BIN)/python -m pytest tests/docs
 
 bench: install ## measure, each figure beside its physical limit
 	@$(BIN)/python -m bench
 
-lock: install ## resolve pyproject.toml anew into requirements.lock
+lock: install ## resolve pyproject.toml anew into both lock files
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header \
 	  --python-version 3.11 -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml -c requirements.lock --universal --generate-hashes --no-header \
+	  --python-version 3.11 -o deploy/requirements.lock
 
 reset: install ## stop the embedded services and delete all local data
 	@$(BIN)/python manage.py services reset --yes

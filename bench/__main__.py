@@ -4,6 +4,8 @@ import argparse
 import json
 import sys
 
+from django.utils.module_loading import import_string
+
 from bench.figures import FIGURES
 from bench.harness.private import private_services
 from bench.harness.report import circumstances, document, keep, show
@@ -22,7 +24,7 @@ def main() -> int:
             before = circumstances()
             for name in options.names or FIGURES:
                 say(f"{name} …")
-                figures += FIGURES[name](size)
+                figures += import_string(FIGURES[name])(size)
             run = document(size, before, figures)
     except (BenchError, ServiceError) as error:
         say(f"Nothing can be said about the figures: {error}")

@@ -58,6 +58,11 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def is_set(name: str) -> bool:
+    """Say whether a variable, or the ``_FILE`` that stands for it, has been given."""
+    return bool(os.environ.get(name, "").strip() or os.environ.get(f"{name}_FILE", "").strip())
+
+
 def secret(name: str, default: str = "") -> str:
     """Return a secret from ``<NAME>_FILE`` (its content, stripped) or from ``NAME``. Both at once are refused."""
     path = os.environ.get(f"{name}_FILE", "").strip()

@@ -13,7 +13,7 @@ LOCAL_DIR = Path(env.text("HOLDFAST_LOCAL_DIR", str(BASE_DIR / ".local")))
 
 # Development needs no secrets and no servers; production says so by naming its own.
 DEBUG = env.flag("DEBUG", default=False)
-DEVELOPMENT = env.flag("HOLDFAST_DEVELOPMENT", default=not env.text("DATABASE_URL"))
+DEVELOPMENT = env.flag("HOLDFAST_DEVELOPMENT", default=not env.is_set("DATABASE_URL"))
 DEVELOPMENT_SECRET = "development-only-not-a-secret-" + "0" * 32
 
 SECRET_KEY = env.secret("SECRET_KEY", DEVELOPMENT_SECRET if DEVELOPMENT else "")

@@ -1,14 +1,19 @@
 """One module per figure. Each has ``measure(size)``, which returns the lines of the table that it fills.
 
-Adding a figure is: copy a module, and add a line here.
+Adding a figure is: copy a module, and add a line here. They are named by dotted path, because a module can be imported
+only once the private servers run and Django knows them.
 """
 
-from collections.abc import Callable
-
-from bench.figures import record_turn
-from bench.harness.result import Figure
-from bench.harness.sizes import Size
-
-FIGURES: dict[str, Callable[[Size], list[Figure]]] = {
-    "record-turn": record_turn.measure,
+FIGURES = {
+    "record-turn": "bench.figures.record_turn.measure",
+    "growth": "bench.figures.growth.measure",
+    "post-turns": "bench.figures.post_turns.measure",
+    "lag": "bench.figures.lag.measure",
+    "drain-null": "bench.figures.drain_null.measure",
+    "drain-files": "bench.figures.drain_files.measure",
+    "drain-s3": "bench.figures.drain_s3.measure",
+    "claim-backlog": "bench.figures.claim_backlog.measure",
+    "claim-snapshot": "bench.figures.claim_snapshot.measure",
+    "settle-wait": "bench.figures.settle_wait.measure",
+    "memory": "bench.figures.memory.measure",
 }

@@ -161,7 +161,7 @@ def _maintenance(url: str) -> str:
 
 
 def _disown_recycled_pid(data: Path) -> None:
-    """Make a stale postmaster.pid harmless when its process id meanwhile belongs to some other program.
+    """Make a stale postmaster.pid harmless when its process id is a zombie's or some other program's by now.
 
     Postgres would refuse to start. The file itself stays: its shared memory key is how Postgres notices a
     backend that outlived its postmaster, and that protection must not go.
@@ -169,7 +169,7 @@ def _disown_recycled_pid(data: Path) -> None:
     lock = data / "postmaster.pid"
     try:
         first, *rest = lock.read_text(encoding="utf-8").splitlines()
-        if process.command_line(int(first)) and not process.is_ours(int(first), str(data)):
+        if Path(f"/proc/{int(first)}").exists() and not process.is_ours(int(first), str(data)):
             lock.write_text("\n".join([str(IMPOSSIBLE_PID), *rest]) + "\n", encoding="utf-8")
     except (FileNotFoundError, ValueError):
         return

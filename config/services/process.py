@@ -150,9 +150,13 @@ def wait_until(true: Callable[[], bool], seconds: float) -> bool:
 def stop(pid: int, proof: str, steps: Sequence[tuple[signal.Signals, float]]) -> None:
     """Ask ever more firmly: a step is a signal and the seconds to wait. Strangers are left alone."""
 
+    born = birth(pid) if is_ours(pid, proof) else None
+
     def gone() -> bool:
+        # An ending process loses its command line before it is dead, so from here on its birth is the proof.
+        dead = born is None or birth(pid) != born
         reap(pid)
-        return not is_ours(pid, proof)
+        return dead
 
     for number, patience in steps:
         if gone():

@@ -70,10 +70,10 @@ def test_the_same_replay_again_adds_nothing(sender: Callable[[], Sender]) -> Non
 
 
 @stores
-def test_the_whole_sample_goes_through_and_again_adds_nothing(sender: Callable[[], Sender]) -> None:
+def test_the_whole_sample_goes_through_and_again_adds_nothing() -> None:
     turns = sum(len(exchanges(found)) for found in read([SAMPLE]) if isinstance(found, Dialogue))
 
-    first, second = (replay(lambda: read([SAMPLE]), sender, Plan(workers=4)) for _ in range(2))
+    first, second = (replay(lambda: read([SAMPLE]), in_process, Plan(workers=4)) for _ in range(2))
 
     assert (first.created, first.failed) == (turns, 0)
     assert (second.created, second.replayed, second.failed) == (0, turns, 0)
