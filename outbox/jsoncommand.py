@@ -5,7 +5,10 @@ import sys
 from argparse import SUPPRESS
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
+
+HINT = "Nothing was changed. Check DATABASE_URL; on a development machine, 'make up' starts everything."
 
 
 class JsonCommand(BaseCommand):
@@ -35,7 +38,10 @@ class JsonCommand(BaseCommand):
             self.stdout.write(f"{name}: {value}")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        found, ok = self.run(options)
+        try:
+            found, ok = self.run(options)
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(f"Postgres did not answer: {error}\n{HINT}") from error
         if options["json"]:
             self.stdout.write(json.dumps(found, default=str))
         else:

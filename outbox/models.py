@@ -148,6 +148,7 @@ class DestinationState(models.Model):
 
     class Meta:
         db_table = "outbox_destination_state"
+        verbose_name = "destination"
 
     def __str__(self) -> str:
         return self.destination

@@ -12,10 +12,13 @@ from persistence.privacy.hashing import parse_secrets
 DEVELOPMENT_MARK = "development-only"
 
 
-@register
-def check_database(**_: Any) -> list[CheckMessage]:
-    """Turns need Postgres; nothing is ever assumed to listen on a default port."""
-    if settings.DATABASE_URL:
+@register(Tags.database)
+def check_database(*, databases: list[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Turns need Postgres; nothing is ever assumed to listen on a default port.
+
+    Asked of commands that are about to use the database, such as migrate; makemigrations can do without.
+    """
+    if settings.DATABASE_URL or not databases:
         return []
     hint = "Set DATABASE_URL, or start private servers with 'manage.py services start' (or all of it with 'make up')."
     return [Error("No database is configured.", hint=hint, id="persistence.E001")]

@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
+                'verbose_name': 'destination',
                 'db_table': 'outbox_destination_state',
             },
         ),
