@@ -13,6 +13,7 @@ from django.db import connection
 
 from outbox.destinations import Destination
 from outbox.outcomes import ClaimedDelivery, ClaimedLane
+from outbox.window import Window
 
 ROOM = """
 SELECT coalesce(state.failures, 0),
@@ -48,25 +49,29 @@ ORDER BY lane_id, seq, delivery.id
 """
 
 
-EVER = 3e9  # seconds; a window that leaves nothing out
-
-
-def claim(destination: Destination, *, window: float = EVER) -> list[ClaimedLane]:
+def claim(destination: Destination, window: Window | None = None) -> list[ClaimedLane]:
     """Lease up to ``lanes_per_claim`` due lanes and return them with their next deliveries in order.
 
     1. ask the breaker · 2. lease, raising each token · 3. read the heads of the lanes.
-    A destination that has failed is probed with a single lane. Lanes that have been due for longer than ``window``
-    seconds are left to another claim.
+    A destination that has failed is probed with a single lane. ``window`` says how far back to look, and learns what
+    was found; without one, everything is looked at.
     """
+    window = window or Window()
     with connection.cursor() as cursor:
         limit = room(cursor, destination)
         if limit < 1:
             return []
         cursor.execute(
             CLAIM,
-            {"destination": destination.name, "limit": limit, "lease": destination.lease, "window": window},
+            {
+                "destination": destination.name,
+                "limit": limit,
+                "lease": destination.lease,
+                "window": window.seconds(),
+            },
         )
         leased = cursor.fetchall()
+        window.took(len(leased), limit)
         if not leased:
             return []
         cursor.execute(

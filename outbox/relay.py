@@ -5,15 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from outbox.act import act
-from outbox.claim import EVER, claim
+from outbox.claim import claim
 from outbox.destinations import Destination
 from outbox.settle import settle
 from outbox.tally import Tally
 from outbox.upkeep import rescue
+from outbox.window import Every, Window
 
 SETTLE_LANES = 50  # a turn waits for at most one such transaction when it wants a lane that is being settled
-FULL_SCAN_SECONDS = 15.0
-LATE_COMMIT_SECONDS = 5.0
 FLUSH_SECONDS = 1.0
 RESCUE_SECONDS = 5.0
 
@@ -36,10 +35,10 @@ class Relayed:
         )
 
 
-def relay_once(destination: Destination, tally: Tally, *, window: float = EVER) -> Relayed:
+def relay_once(destination: Destination, tally: Tally, window: Window | None = None) -> Relayed:
     """Claim some lanes, carry their deliveries, settle them in short transactions. Returns what was done."""
     claimed_at = time.monotonic()
-    lanes = claim(destination, window=window)
+    lanes = claim(destination, window)
     if not lanes:
         return Relayed()
     outcomes = act(destination, lanes, claimed_at=claimed_at)
@@ -54,41 +53,6 @@ def relay_once(destination: Destination, tally: Tally, *, window: float = EVER) 
         tally.add("fenced", settled.fenced)
         done += Relayed(0, len(settled.delivered), len(settled.errors), settled.fenced)
     return done
-
-
-class Every:
-    """Says yes the first time, and then at most once in so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._last: float | None = None
-
-    def __call__(self, now: float) -> bool:
-        if self._last is not None and now - self._last < self._seconds:
-            return False
-        self._last = now
-        return True
-
-
-class Window:
-    """How far back a claim has to look: not behind the last one that left nothing, except once in a while.
-
-    What comes due later than a claim that took all there was has a later due time, but for transactions that were open
-    meanwhile; those are given a margin, and a scan of everything now and then finds whatever took longer.
-    """
-
-    def __init__(self) -> None:
-        self._emptied_at: float | None = None
-        self._scan_is_due = Every(FULL_SCAN_SECONDS)
-
-    def seconds(self, now: float) -> float:
-        if self._emptied_at is None or self._scan_is_due(now):
-            return EVER
-        return now - self._emptied_at + LATE_COMMIT_SECONDS
-
-    def claimed(self, began: float, *, everything: bool) -> None:
-        if everything:
-            self._emptied_at = began
 
 
 def relay(
@@ -110,8 +74,7 @@ def relay(
     while not stopped() and (now := time.monotonic()) - began < budget:
         if rescue_is_due(now):
             rescue(destination)
-        found = relay_once(destination, tally, window=window.seconds(now))
-        window.claimed(now, everything=found.lanes < destination.lanes_per_claim)
+        found = relay_once(destination, tally, window)
         done += found
         if flush_is_due(now):
             tally.flush()

@@ -1,5 +1,6 @@
 """System checks of the settings that persistence stands on."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,7 @@ DEVELOPMENT_MARK = "development-only"
 
 
 @register(Tags.database)
-def check_database(*, databases: list[str] | None = None, **_: Any) -> list[CheckMessage]:
+def check_database(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Turns need Postgres; nothing is ever assumed to listen on a default port.
 
     Asked of commands that are about to use the database, such as migrate; makemigrations can do without.

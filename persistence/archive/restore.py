@@ -20,6 +20,11 @@ from persistence.archive.sinks import Sink, SinkError
 from persistence.models import Conversation
 
 BATCH = 512
+# A session that was closed and came back has several conversations; only the latest of them is live.
+CLOSE_EARLIER = """
+UPDATE persistence_conversation SET control = 'closed'
+WHERE session_hash = %(session_hash)s AND hash_version = %(hash_version)s AND control <> 'closed'
+"""
 CONVERSATION = """
 INSERT INTO persistence_conversation (public_id, domain, channel, session_hash, hash_version, customer_ref, control,
     control_epoch, last_seq, chain_head, last_turn_at, created_at, archived_through_seq) VALUES %s RETURNING id
@@ -125,6 +130,7 @@ def write_conversation(cursor: Any, turns: list[ArchivedTurn]) -> None:
         first.created_at,
         last.seq,
     )
+    cursor.execute(CLOSE_EARLIER, {"session_hash": conversation[3], "hash_version": conversation[4]})
     ((conversation_pk,),) = execute_values(cursor, CONVERSATION, [conversation], fetch=True)
     execute_values(cursor, TURNS, [turn_row(conversation_pk, turn) for turn in turns], page_size=BATCH)
 

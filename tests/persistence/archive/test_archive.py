@@ -173,6 +173,16 @@ def test_a_retry_after_a_restore_still_finds_its_turn(archive):
     assert (again.turn_id, again.replayed) == (first.turn_id, True)
 
 
+def test_a_session_with_a_closed_and_a_live_conversation_is_restored_with_the_later_one_live(archive):
+    old = say()
+    Conversation.objects.update(control="closed")
+    live = say()
+    relay_archive()
+    empty_the_database()
+    assert restore(configured_sink()).conversations == 2
+    assert say().conversation_id == live.conversation_id != old.conversation_id
+
+
 def test_restore_refuses_a_database_that_is_not_empty(archived):
     with pytest.raises(NotEmpty, match="Nothing was changed"):
         restore(configured_sink())

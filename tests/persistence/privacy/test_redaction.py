@@ -161,5 +161,11 @@ def test_the_version_is_a_positive_number_to_store_beside_a_turn() -> None:
 
 
 def test_a_card_given_as_a_number_is_redacted_and_other_numbers_stay_numbers():
-    given = {"card": 4111111111111111, "order_id": 4111111111111111, "ms": 1795420800000, "n": 7, "big": 10**30}
+    given = {
+        "card": 4111111111111111,
+        "order_id": 4111111111111111,
+        "ms": 1795420800000,
+        "n": 7,
+        "big": 10**30,
+    }
     assert redact_value(given) == given | {"card": "[CARD]"}
