@@ -38,10 +38,16 @@ def main() -> int:
 
 
 def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, each figure beside its limit.")
-    parser.add_argument("names", nargs="*", choices=[*FIGURES, []], metavar="NAME", help=f"of {', '.join(FIGURES)}")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure, each figure beside its limit."
+    )
+    parser.add_argument(
+        "names", nargs="*", choices=[*FIGURES, []], metavar="NAME", help=f"of {', '.join(FIGURES)}"
+    )
     parser.add_argument("--size", choices=SIZES, default=FULL.name, help="how much is done (default: full)")
-    parser.add_argument("--quick", dest="size", action="store_const", const=QUICK.name, help="the same as --size quick")
+    parser.add_argument(
+        "--quick", dest="size", action="store_const", const=QUICK.name, help="the same as --size quick"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a bar is missed")
     return parser

@@ -1,11 +1,30 @@
 """The Celery app. Messages carry a destination's name and nothing else; the outbox rows are the truth."""
 
 import os
+import sys
+from typing import Any
 
+import django
 from celery import Celery
+from celery.signals import beat_init, worker_init
+from django.core.exceptions import ImproperlyConfigured
+
+from config.startup import refuse_what_cannot_work
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("holdfast")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+@beat_init.connect
+def check_settings(**_: Any) -> None:
+    """End a worker or beat whose settings cannot work before it takes its first task."""
+    django.setup()
+    try:
+        refuse_what_cannot_work()
+    except ImproperlyConfigured as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None  # Celery's signals would log any other exception and go on

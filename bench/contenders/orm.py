@@ -35,7 +35,9 @@ class Orm:
 
 
 @transaction.atomic
-def write(session_hash: bytes, request_id: str, messages: list[dict[str, str]], content_digest: bytes) -> Turn:
+def write(
+    session_hash: bytes, request_id: str, messages: list[dict[str, str]], content_digest: bytes
+) -> Turn:
     """Write the conversation, the turn, the event, the lane and the delivery in one transaction."""
     conversation, _ = Conversation.objects.select_for_update().get_or_create(
         session_hash=session_hash,

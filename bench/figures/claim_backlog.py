@@ -25,7 +25,8 @@ ENTRY = {
 # One after the other: the dead lanes came first and are the oldest.
 KILL_HEADS = """
 WITH killed AS (
-    UPDATE outbox_delivery SET status = 'dead', attempts = 11, last_error_code = 'poison', settled_at = clock_timestamp()
+    UPDATE outbox_delivery
+    SET status = 'dead', attempts = 11, last_error_code = 'poison', settled_at = clock_timestamp()
     WHERE lane_id IN (SELECT id FROM outbox_lane WHERE destination = 'behind')
     RETURNING lane_id
 )
@@ -56,7 +57,13 @@ def measure(size: Size) -> list[Figure]:
     lanes = f"{ENTRY['lanes_per_claim']} lanes a claim"
     return [
         at_most(
-            f"claim {name}, {what}", percentile(behind, share), "ms", BAR, percentile(clear, share), limit_is, lanes
+            f"claim {name}, {what}",
+            percentile(behind, share),
+            "ms",
+            BAR,
+            percentile(clear, share),
+            limit_is,
+            lanes,
         )
         for name, share in (("p50", 0.5), ("p99", 0.99))
     ]

@@ -43,7 +43,7 @@ def measure(size: Size) -> list[Figure]:
     with fake_store() as url, override_settings(**archive_in(url)):
         load_handler.cache_clear()
         for number in range(min(size.rounds, ROUNDS)):
-            recorded_turns(number * size.objects + 1, (number + 1) * size.objects)
+            recorded_turns(size.objects, first=number * size.objects)
             relayed.append(drain_rate("archive", size.objects))
             bare.append(put_rate(url, size.objects))
         load_handler.cache_clear()
@@ -71,7 +71,10 @@ def fake_store() -> Iterator[str]:
     log = Path(settings.LOCAL_DIR) / "log" / f"s3-{uuid4().hex}.log"
     environ = dict(os.environ) | {"PYTHONPATH": str(PROJECT)}
     pid = process.spawn(
-        [sys.executable, "-m", "tests.fakes.s3", "--port", "0"], log=log, environ=environ, die_with_parent=signal.SIGTERM
+        [sys.executable, "-m", "tests.fakes.s3", "--port", "0"],
+        log=log,
+        environ=environ,
+        die_with_parent=signal.SIGTERM,
     )
     try:
         if not process.wait_until(lambda: "\n" in log.read_text(encoding="utf-8"), READY_SECONDS):

@@ -27,7 +27,9 @@ def measure(size: Size) -> list[Figure]:
         worker = largest(found["worker"])
         alone = django_alone()
     return [
-        at_most(f"one {name} process, resident", rss, "MB", BAR, alone, LIMIT_IS, f"{pss:.0f} MB its share (PSS)")
+        at_most(
+            f"one {name} process, resident", rss, "MB", BAR, alone, LIMIT_IS, f"{pss:.0f} MB its share (PSS)"
+        )
         for name, (rss, pss) in (("web", web), ("worker", worker))
     ]
 
@@ -46,7 +48,9 @@ def resident(pid: int) -> tuple[float, float]:
 def django_alone() -> float:
     """Return the RSS in megabytes of a process that has Django set up and does nothing."""
     command = [sys.executable, "-c", SET_UP]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as alone:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT
+    ) as alone:
         assert alone.stdout is not None
         alone.stdout.readline()
         found, _ = resident(alone.pid)

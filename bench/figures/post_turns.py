@@ -44,5 +44,7 @@ def measure(size: Size) -> list[Figure]:
 def answered(found: Answers) -> Answers:
     """Raise BenchError where anything but a success came back."""
     if found.refused:
-        raise BenchError(f"{found.refused} of {len(found.latencies)} requests were not answered with success.")
+        raise BenchError(
+            f"{found.refused} of {len(found.latencies)} requests were not answered with success."
+        )
     return found

@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 
 from bench.harness.clients import clients, together
+from bench.harness.load import some_history
 from bench.harness.measure import in_turns, paired
 from bench.harness.private import empty_tables
 from bench.harness.result import Figure, near_limit
@@ -24,10 +25,9 @@ def measure(size: Size) -> list[Figure]:
 
 def race(size: Size, count: int) -> list[Figure]:
     empty_tables()
+    some_history()
     with ExitStack() as stack:
-        groups = {
-            name: stack.enter_context(clients(work, [{}] * count)) for name, work in CONTENDERS.items()
-        }
+        groups = {name: stack.enter_context(clients(work, [{}] * count)) for name, work in CONTENDERS.items()}
         samples = in_turns(
             {name: lambda group=group: together(group, turns=size.turns) for name, group in groups.items()},
             size.rounds,
@@ -36,6 +36,8 @@ def race(size: Size, count: int) -> list[Figure]:
     _, orm = paired(samples, "ours", "orm")
     who = "1 client" if count == 1 else f"{count} clients"
     return [
-        near_limit(f"record_turn() p50, {who}", ours, "ms", OF_LIMIT, raw, "one prepared statement, the writes alone"),
+        near_limit(
+            f"record_turn() p50, {who}", ours, "ms", OF_LIMIT, raw, "one prepared statement, the writes alone"
+        ),
         near_limit(f"record_turn() p50, {who}", ours, "ms", OF_ORM, orm, "Django's ORM, the writes alone"),
     ]

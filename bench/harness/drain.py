@@ -2,7 +2,6 @@
 
 import time
 
-
 from bench.harness.result import BenchError
 from outbox.destinations import destination
 from outbox.relay import relay
@@ -14,5 +13,7 @@ def drain_rate(name: str, expected: int) -> float:
     done = relay(destination(name), budget=3600, poll=0, until_empty=True)
     seconds = time.perf_counter() - began
     if done.delivered != expected:
-        raise BenchError(f"{done.delivered} of {expected} deliveries to {name!r} arrived, {done.errors} failed.")
+        raise BenchError(
+            f"{done.delivered} of {expected} deliveries to {name!r} arrived, {done.errors} failed."
+        )
     return done.delivered / seconds

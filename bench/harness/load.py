@@ -4,14 +4,18 @@ import json
 from collections.abc import Sequence
 
 from django.conf import settings
-from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class with a small name
 
-from bench.contenders.shape import CHANNEL, DOMAIN
+from bench.contenders.shape import CHANNEL, DOMAIN, TURNS_PER_CONVERSATION
 from bench.harness.private import settle_down, unhurried
 from bench.harness.words import exchanges
 from persistence.privacy.hashing import hash_session, secrets_from_settings
 
+PAST_CONVERSATIONS = 2000
 # Ids rise like version 7, whose newer ones are greater still; request ids are spread like the random ones of callers.
+VERSION_7 = (
+    "(lpad(to_hex((1000 * extract(epoch FROM clock_timestamp()))::bigint), 12, '0') || '7'"
+    " || substr(md5(random()::text || n), 1, 19))::uuid"
+)
 CONVERSATIONS = """
 INSERT INTO persistence_conversation (public_id, domain, channel, session_hash, hash_version, control, control_epoch,
     last_seq, chain_head, archived_through_seq)
@@ -33,13 +37,26 @@ LANES = """
 INSERT INTO outbox_lane (destination, ordering_key, due_at, token, rescues, parked_reason)
 SELECT 'archive', public_id::text, 'infinity', 1, 0, '' FROM persistence_conversation WHERE last_seq = %(turns_each)s
 """
-RECORD = """
+EVENTS = """
+INSERT INTO outbox_event (event_id, event_type, schema_version, ordering_key, ordering_seq, payload, headers)
+SELECT t.turn_id, 'turn.recorded', 1, c.public_id::text, t.seq,
+    jsonb_build_object('conversation_id', c.public_id, 'turn_id', t.turn_id, 'seq', t.seq),
+    jsonb_build_object('request_id', t.request_id)
+FROM persistence_conversation AS c JOIN persistence_turn AS t ON t.conversation_id = c.id AND t.seq = c.last_seq
+WHERE c.last_seq = %(turns_each)s
+"""
+DELIVERIES = """
+INSERT INTO outbox_delivery (lane_id, event_id, seq, status, attempts, next_at, last_error_code, settled_at)
+SELECT lane.id, event.event_id, event.ordering_seq, 'delivered', 1, now(), '', now()
+FROM outbox_event AS event JOIN outbox_lane AS lane USING (ordering_key) WHERE event.ordering_seq = %(turns_each)s
+"""
+RECORD = f"""
 SELECT count(*) FROM (
-    SELECT persistence_record_turn(%(domain)s, %(channel)s, sha256(convert_to('session ' || n, 'UTF8')), 1,
-        'request ' || n, sha256(''), NULL, NULL, gen_random_uuid(), gen_random_uuid(), NULL,
-        (%(messages)s::jsonb[])[1 + n %% %(kinds)s], NULL, false, '[]', '[]', NULL, NULL, NULL, NULL, NULL, '{}', 1,
-        substr(sha256(''), 1, 16), sha256(''), gen_random_uuid(), '{}', ARRAY[%(destination)s])
-    FROM generate_series(%(first)s, %(last)s) AS n OFFSET 0
+    SELECT persistence_record_turn(%(domain)s, %(channel)s, sha256(convert_to('session ' || n / %(each)s, 'UTF8')), 1,
+        'request ' || n, sha256(''), NULL, NULL, {VERSION_7}, {VERSION_7}, NULL,
+        (%(messages)s::jsonb[])[1 + n %% %(kinds)s], NULL, false, '[]', '[]', NULL, NULL, NULL, NULL, NULL, '{{}}', 1, substr(sha256(''), 1, 16), sha256(''),
+        {VERSION_7}, '{{}}', ARRAY['archive'])
+    FROM generate_series(%(first)s, %(first)s + %(turns)s - 1) AS n OFFSET 0
 ) AS recorded
 """
 ENQUEUE = """
@@ -51,7 +68,10 @@ SELECT count(*) FROM (
 
 
 def long_past_conversations(count: int, turns_each: int, *, url: str = "", words: str = "") -> list[str]:
-    """Load archived conversations of ``turns_each`` turns and return their session ids. Call once for each length."""
+    """Load archived conversations of ``turns_each`` turns and return their session ids. Call once for each length.
+
+    Of the outbox rows, those of the last turns are there; the others have been pruned.
+    """
     names = [f"loaded-{turns_each}-{number}" for number in range(count)]
     hash_secrets = secrets_from_settings()
     given = {
@@ -64,34 +84,31 @@ def long_past_conversations(count: int, turns_each: int, *, url: str = "", words
         ],
     }
     with unhurried(url) as cursor:
-        for statement in (CONVERSATIONS, TURNS, LANES):
+        for statement in (CONVERSATIONS, TURNS, LANES, EVENTS, DELIVERIES):
             cursor.execute(statement, given)
         settle_down(cursor)
     return names
 
 
-def recorded_turns(first: int, last: int, destination: str = "archive") -> None:
-    """Record turns ``first`` to ``last``, each in a conversation of its own, with one due delivery each."""
+def some_history() -> None:
+    """Load what a day has left behind, so that nothing is measured against empty tables."""
+    long_past_conversations(PAST_CONVERSATIONS, TURNS_PER_CONVERSATION)
+
+
+def recorded_turns(turns: int, *, first: int = 0, each: int = 1) -> None:
+    """Record turns from number ``first`` on, ``each`` in a conversation, each with a delivery to the archive."""
+    kinds = [json.dumps(messages) for messages in exchanges()]
+    given = {"domain": DOMAIN, "channel": CHANNEL, "messages": kinds, "kinds": len(kinds)}
     with unhurried() as cursor:
-        kinds = [json.dumps(messages) for messages in exchanges()]
-        cursor.execute(
-            RECORD,
-            {"domain": DOMAIN, "channel": CHANNEL, "messages": kinds, "kinds": len(kinds), "first": first, "last": last,
-             "destination": destination},
-        )  # fmt: skip
-        analyse(cursor)
+        cursor.execute(RECORD, given | {"first": first, "turns": turns, "each": each})
+        cursor.execute("ANALYZE")
 
 
 def due_lanes(destination: str, lanes: int, kind: str = "key ") -> None:
     """Enqueue one small event in each of ``lanes`` new lanes."""
     with unhurried() as cursor:
         cursor.execute(ENQUEUE, {"destination": destination, "lanes": lanes, "kind": kind})
-        analyse(cursor)
-
-
-def analyse(cursor: Cursor) -> None:
-    """Let the planner know what was loaded, as autovacuum does within a minute."""
-    cursor.execute("ANALYZE")
+        cursor.execute("ANALYZE")  # as autovacuum does within a minute
 
 
 def count(statement: str, parameters: Sequence[object] = ()) -> int:

@@ -19,7 +19,14 @@ from config import services
 from config.services.state import make_local_dir
 
 # What the environment says about a deployment must not leak into a measurement.
-FOREIGN = ("DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE", "CELERY_BROKER_URL", "ARCHIVE_URL")
+FOREIGN = (
+    "DATABASE_URL",
+    "DATABASE_URL_FILE",
+    "REDIS_URL",
+    "REDIS_URL_FILE",
+    "CELERY_BROKER_URL",
+    "ARCHIVE_URL",
+)
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -36,7 +43,9 @@ def private_services() -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BenchError(f"Benchmarks already run out of {directory.parent}; two would only measure each other.") from error
+            raise BenchError(
+                f"Benchmarks already run out of {directory.parent}; two would only measure each other."
+            ) from error
         shutil.rmtree(directory, ignore_errors=True)
         make_local_dir(directory)
         try:
@@ -80,7 +89,9 @@ def unhurried(url: str = "") -> Iterator["psycopg2.extensions.cursor"]:
 def empty_tables() -> None:
     """Start from nothing: no rows, no bloat, no write-ahead log left to be checkpointed."""
     names = ", ".join(
-        model._meta.db_table for label in ("persistence", "outbox") for model in apps.get_app_config(label).get_models()
+        model._meta.db_table
+        for label in ("persistence", "outbox")
+        for model in apps.get_app_config(label).get_models()
     )
     with unhurried() as cursor:
         cursor.execute(f"TRUNCATE {names} RESTART IDENTITY")

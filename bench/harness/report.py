@@ -20,7 +20,7 @@ RESULTS = PROJECT / "bench" / "results"
 
 
 def circumstances() -> dict[str, Any]:
-    """Return what a figure depends on beside the code. ``load`` is of the minutes before: below 1 is a quiet machine."""
+    """Return what a figure depends on beside the code. ``load`` is of the minutes before; below 1 is quiet."""
     with unhurried() as cursor:
         cursor.execute("SHOW server_version")
         (postgres,) = cursor.fetchone() or ("",)
@@ -52,7 +52,9 @@ def show(run: dict[str, Any], figures: Sequence[Figure]) -> None:
     """Print the table, and under it what the figures depend on."""
     table = Table(title="Holdfast, each figure beside its limit", title_justify="left")
     for heading in ("figure", "measured", "limit beside it", "ratio", "bar", ""):
-        table.add_column(heading, justify="right" if heading in ("measured", "ratio") else "left", overflow="fold")
+        table.add_column(
+            heading, justify="right" if heading in ("measured", "ratio") else "left", overflow="fold"
+        )
     for figure in figures:
         table.add_row(
             f"{figure.name} ({figure.note})" if figure.note else figure.name,

@@ -25,22 +25,22 @@ class BenchError(Exception):
     """A benchmark did not do what it was to measure; its figure would be worthless."""
 
 
-def at_most(name: str, measured: float, unit: str, bar: float, limit: float, limit_is: str, note: str = "") -> Figure:
+def at_most(
+    name: str, measured: float, unit: str, bar: float, limit: float, limit_is: str, note: str = ""
+) -> Figure:
     """Return a figure that must not exceed ``bar``, which has the same unit."""
     return Figure(name, measured, unit, limit, limit_is, f"≤ {bar:g} {unit}", measured <= bar, note)
 
 
-def at_least(name: str, measured: float, unit: str, bar: float, limit: float, limit_is: str, note: str = "") -> Figure:
+def at_least(
+    name: str, measured: float, unit: str, bar: float, limit: float, limit_is: str, note: str = ""
+) -> Figure:
     """Return a figure that must reach ``bar``, which has the same unit."""
     return Figure(name, measured, unit, limit, limit_is, f"≥ {bar:,g} {unit}", measured >= bar, note)
 
 
-def near_limit(name: str, measured: float, unit: str, bar: float, limit: float, limit_is: str, note: str = "") -> Figure:
+def near_limit(
+    name: str, measured: float, unit: str, bar: float, limit: float, limit_is: str, note: str = ""
+) -> Figure:
     """Return a figure that must not exceed ``bar`` × its limit."""
     return Figure(name, measured, unit, limit, limit_is, f"≤ {bar:g} × limit", measured <= bar * limit, note)
-
-
-def alike(name: str, measured: float, unit: str, share: float, limit: float, limit_is: str, note: str = "") -> Figure:
-    """Return a figure that must not differ from its limit by more than ``share``, in either direction."""
-    held = max(measured, limit) <= (1 + share) * min(measured, limit)
-    return Figure(name, measured, unit, limit, limit_is, f"within {share:.0%}", held, note)

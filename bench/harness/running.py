@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from bench.harness.clients import Client, clients
-from bench.harness.load import count
+from bench.harness.load import count, some_history
 from bench.harness.private import empty_tables
 from bench.harness.result import BenchError
 from config.services import process
@@ -26,6 +26,7 @@ def stack_under_load() -> Iterator[tuple[Client, Path]]:
     gunicorn, workers, beat, Flower, Postgres, Redis and the client share the machine's cores.
     """
     empty_tables()
+    some_history()
     directory = Path(settings.LOCAL_DIR) / "stack"
     directory.mkdir(exist_ok=True)
     try:

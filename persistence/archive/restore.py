@@ -73,7 +73,7 @@ def restore(
     result = Restoration()
     chain = ChainCheck()
     with transaction.atomic(durable=True), ThreadPoolExecutor(threads) as pool, connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
         if Conversation.objects.exists():
             raise NotEmpty
         turns = readable_turns(sink, pool, result)

@@ -3,11 +3,13 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 ALERTS = ROOT / "deploy" / "alerts.yml"
-FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.M | re.S)
+# Indented where it stands in a list.
+FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.M | re.S)
 HEADING = re.compile(r"^(#{1,6}) (.+)$", re.M)
 CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
@@ -31,7 +33,12 @@ def api() -> str:
 
 def documents() -> list[Path]:
     """Return every page that a reader may come across."""
-    found = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "deploy").rglob("*.md"), *ROOT.glob("sample/*.md")]
+    found = [
+        *ROOT.glob("*.md"),
+        *DOCS.rglob("*.md"),
+        *(ROOT / "deploy").rglob("*.md"),
+        *ROOT.glob("sample/*.md"),
+    ]
     return sorted(found)
 
 
@@ -42,7 +49,7 @@ def prose(text: str) -> str:
 
 def fences(text: str, language: str | None = None) -> list[Fence]:
     """Return the fenced blocks in order, of one language or of all."""
-    found = [Fence(match[1].strip(), match[2]) for match in FENCE.finditer(text)]
+    found = [Fence(match[2].strip(), dedent(match[3])) for match in FENCE.finditer(text)]
     return [fence for fence in found if language in (None, fence.language)]
 
 
@@ -57,7 +64,9 @@ def section(text: str, title: str) -> str:
     for match in HEADING.finditer(blank):
         if match[2].strip() == title:
             level = len(match[1])
-            following = (found.start() for found in HEADING.finditer(blank, match.end()) if len(found[1]) <= level)
+            following = (
+                found.start() for found in HEADING.finditer(blank, match.end()) if len(found[1]) <= level
+            )
             end_line = blank.count("\n", 0, next(following, len(blank)))
             return "\n".join(text.split("\n")[blank.count("\n", 0, match.end()) + 1 : end_line])
     raise AssertionError(f"there is no heading {title!r}")

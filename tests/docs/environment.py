@@ -67,7 +67,11 @@ def names_from_the_process(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Subscript) and _is_environ(node.value):
             found |= _constants([node.slice])
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_environ(node.func.value):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and _is_environ(node.func.value)
+        ):
             found |= _constants(node.args[:1])
         if isinstance(node, ast.Compare) and any(_is_environ(right) for right in node.comparators):
             found |= _constants([node.left])
@@ -83,7 +87,9 @@ def read_elsewhere() -> set[str]:
 @cache
 def variables() -> dict[str, Variable]:
     """Return every variable that the three configurations ask for, with the defaults that they really use."""
-    production = _recorded({"DATABASE_URL": "postgresql://127.0.0.1:1/none", "FLOWER_BASIC_AUTH": "user:password"})
+    production = _recorded(
+        {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "FLOWER_BASIC_AUTH": "user:password"}
+    )
     development = _recorded({"FLOWER_BASIC_AUTH": "user:password"})
     found = {}
     for name, (kind, default, more) in production.items():

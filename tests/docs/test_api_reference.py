@@ -9,9 +9,11 @@ from django.urls import resolve
 from django.urls.exceptions import Resolver404
 
 from config.api import api
+from config.urls import urlpatterns
 from handoff import gate
 from persistence.errors import HoldfastError
 from persistence.history import MAX_LIMIT
+from persistence.http.problems import RETRY_AFTER_SECONDS
 from persistence.jsontext import MAX_DEPTH, MAX_INTEGER_BITS
 from persistence.requests import MAX_BODY_BYTES, MAX_CONTENT_BYTES, MAX_MESSAGES
 from tests.docs import documents
@@ -41,7 +43,9 @@ def subclasses(kind: type[HoldfastError]) -> set[type[HoldfastError]]:
 def raised_codes() -> dict[str, str]:
     """Return code → status of every error that a caller can meet. ``gate`` is imported for the one it defines."""
     assert gate.HandoffUnavailable in subclasses(HoldfastError)
-    return {kind.code: str(kind.status) for kind in subclasses(HoldfastError) if kind.code != HoldfastError.code}
+    return {
+        kind.code: str(kind.status) for kind in subclasses(HoldfastError) if kind.code != HoldfastError.code
+    }
 
 
 def answered_codes() -> set[str]:
@@ -82,8 +86,6 @@ def test_every_address_without_a_key_exists(address: str) -> None:
 
 
 def test_every_address_outside_the_api_is_documented() -> None:
-    from config.urls import urlpatterns
-
     documented = " ".join(names(SECTIONS["Without a key"], "Address"))
     assert {str(pattern.pattern) for pattern in urlpatterns} - {"", "api/v1/"} <= {
         address.lstrip("/") for address in documented.split()
@@ -105,7 +107,9 @@ def test_the_fields_of_a_turn_are_those_of_its_schema() -> None:
 
 def test_what_a_turn_requires_is_what_its_schema_requires() -> None:
     documented = {
-        plain(row["Field"]) for row in rows(SECTIONS["POST /api/v1/turns"], "Field") if row["Required"] == "yes"
+        plain(row["Field"])
+        for row in rows(SECTIONS["POST /api/v1/turns"], "Field")
+        if row["Required"] == "yes"
     }
     assert documented == set(SCHEMAS["GatedTurnRequest"]["required"])
 
@@ -120,7 +124,9 @@ def test_the_fields_and_roles_of_a_message_are_those_of_its_schema() -> None:
     table = {plain(row["Message field"]): row for row in rows(TEXT, "Message field")}
     assert set(table) - {"any other"} == set(SCHEMAS["Message"]["properties"])
     assert SCHEMAS["Message"]["additionalProperties"] is True
-    assert set(codes(table["role"]["Type and limit"])) == set(SCHEMAS["Message"]["properties"]["role"]["enum"])
+    assert set(codes(table["role"]["Type and limit"])) == set(
+        SCHEMAS["Message"]["properties"]["role"]["enum"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +151,9 @@ def test_a_stored_turn_has_the_fields_of_its_schema_beside_what_was_sent() -> No
 
 def test_the_parameters_of_a_page_are_those_that_it_takes() -> None:
     route = "GET /api/v1/conversations/{conversation_id}/turns"
-    taken = {found["name"]: found["schema"] for found in OPERATIONS[route]["parameters"] if found["in"] == "query"}
+    taken = {
+        found["name"]: found["schema"] for found in OPERATIONS[route]["parameters"] if found["in"] == "query"
+    }
     table = {plain(row["Parameter"]): row["Limit"] for row in rows(SECTIONS[route], "Parameter")}
     assert set(table) == set(taken)
     for name, schema in taken.items():
@@ -171,8 +179,6 @@ def test_the_sizes_named_are_those_that_are_enforced() -> None:
 
 
 def test_the_waits_named_are_those_that_are_set(settings: Any) -> None:
-    from persistence.http.problems import RETRY_AFTER_SECONDS
-
     assert f"`Retry-After` ({RETRY_AFTER_SECONDS} seconds)" in TEXT
     assert f"`REQUEST_DEADLINE_SECONDS` ({settings.REQUEST_DEADLINE_SECONDS:g})" in TEXT
     assert f"`API_KEY_CACHE_SECONDS` ({settings.API_KEY_CACHE_SECONDS:g})" in TEXT

@@ -56,6 +56,15 @@ def test_the_variables_of_compose_are_documented_with_their_defaults() -> None:
     assert {name: default for name, default in found.items() if name not in TABLE} == COMPOSE
 
 
+def test_the_numbers_in_the_example_for_deployment_are_the_defaults() -> None:
+    text = (ROOT / "deploy" / "holdfast.env.example").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^#?([A-Z][A-Z0-9_]+)=(.*)$", text, re.MULTILINE))
+    numbers = {
+        name: found.default for name, found in variables().items() if found.kind in ("number", "integer")
+    }
+    assert {name: shown[name] for name in numbers} == numbers
+
+
 def test_the_page_names_no_variable_that_nobody_reads() -> None:
     words = {word.split("=")[0] for text in (TEXT, documents.api()) for word in codes(text)}
     named = {word for word in words if re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", word)}
@@ -87,7 +96,9 @@ def test_the_keys_of_a_destination_are_documented_with_their_defaults() -> None:
         return str(field.default)
 
     expected = {field.name: shown(field) for field in fields(Destination) if field.name != "name"}
-    documented = {plain(row["Key"]): plain(row["Default"]) for row in rows(section(TEXT, "Destinations"), "Key")}
+    documented = {
+        plain(row["Key"]): plain(row["Default"]) for row in rows(section(TEXT, "Destinations"), "Key")
+    }
     assert documented == expected
 
 

@@ -53,14 +53,20 @@ def nothing_acknowledged_is_lost(
     for told in history.acknowledged:
         row = rows.get(told.turn_id)
         if row is None:
-            yield Violation("I1", f"{told.request_id} was acknowledged as {told.turn_id}, which is not in Postgres")
+            yield Violation(
+                "I1", f"{told.request_id} was acknowledged as {told.turn_id}, which is not in Postgres"
+            )
             continue
         place = (row.conversation_id, row.seq, row.request_id, row.content_hash)
         if place != (told.conversation_id, told.seq, told.request_id, told.content_hash):
-            yield Violation("I1", f"{told.request_id} was acknowledged, but something else is stored: {place}")
+            yield Violation(
+                "I1", f"{told.request_id} was acknowledged, but something else is stored: {place}"
+            )
         copy = copies.get((row.conversation_id, row.seq))
         if copy is None and drained and not set(row.deliveries) & STUCK:
-            yield Violation("I1", f"{told.request_id} has no copy off-box and is not visibly dead: {row.deliveries}")
+            yield Violation(
+                "I1", f"{told.request_id} has no copy off-box and is not visibly dead: {row.deliveries}"
+            )
     if drained:
         for row in database.turns:
             if "pending" in row.deliveries:
@@ -107,7 +113,9 @@ def everything_is_in_order(history: History, database: Database, bucket: Bucket)
     for told in history.acknowledged:
         first = answers[told.session_id].setdefault(told.request_id, (told.turn_id, told.seq))
         if first != (told.turn_id, told.seq):
-            yield Violation("I3", f"{told.request_id} was answered with {first} and with {told.turn_id}, {told.seq}")
+            yield Violation(
+                "I3", f"{told.request_id} was answered with {first} and with {told.turn_id}, {told.seq}"
+            )
     for session, by_request in answers.items():
         order = [seq for _, seq in by_request.values()]
         if order != sorted(set(order)):
@@ -134,7 +142,9 @@ def content_never_changes(database: Database, bucket: Bucket) -> Iterator[Violat
     previous: dict[str, str] = {}
     for row in database.turns:
         if row.prev_digest != previous.get(row.conversation_id, _first_digest(row.conversation_id)):
-            yield Violation("I5", f"turn {row.seq} of {row.conversation_id} does not follow from the one before it")
+            yield Violation(
+                "I5", f"turn {row.seq} of {row.conversation_id} does not follow from the one before it"
+            )
         previous[row.conversation_id] = row.digest
     documents = _documents(bucket)
     for (conversation, seq), document in sorted(documents.items()):
@@ -145,7 +155,9 @@ def content_never_changes(database: Database, bucket: Bucket) -> Iterator[Violat
             yield Violation("I5", f"the chain of {conversation} does not end in its head")
         for seq in range(1, head.archived_through_seq + 1):
             if (conversation, seq) not in documents:
-                yield Violation("I5", f"{conversation} says it is archived through {head.archived_through_seq}: no {seq}")
+                yield Violation(
+                    "I5", f"{conversation} says it is archived through {head.archived_through_seq}: no {seq}"
+                )
 
 
 def _place(key: str) -> tuple[str, int] | None:

@@ -41,7 +41,12 @@ class Client:
     def post(self, session_id: str, request_id: str, text: str | None = None, **more: Any) -> Answer:
         """Send one turn once and write down what came of it."""
         messages = said(request_id if text is None else text)
-        turn = {"channel": "web", "session_id": session_id, "request_id": request_id, "messages": messages} | more
+        turn = {
+            "channel": "web",
+            "session_id": session_id,
+            "request_id": request_id,
+            "messages": messages,
+        } | more
         answer = self.request("POST", "/api/v1/turns", json.dumps(turn).encode())
         self.history.add(_attempt(turn, answer))
         return answer
@@ -112,7 +117,7 @@ class Crowd:
         try:
             for session in sessions:
                 self._client.converse(session, self._turns)
-        except BaseException as error:  # noqa: BLE001 - it is raised again where the test waits
+        except BaseException as error:  # Raised again where the test waits.
             self._errors.append(error)
 
 

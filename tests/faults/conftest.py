@@ -56,7 +56,9 @@ def ground() -> Iterator[Ground]:
 
     def manage(*arguments: str) -> str:
         command = House.command("manage.py", *arguments)
-        return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True
+        ).stdout
 
     try:
         manage("migrate", "--verbosity", "0")

@@ -94,15 +94,23 @@ class House:
         self._ports.append(port)
         return Web(self, port.getsockname()[1], environ)
 
-    def relay(self) -> Program:
+    def relay(self, **environ: str) -> Program:
         """Start ``manage.py outbox relay archive --loop``."""
-        return self.start("relay", "manage.py", "outbox", "relay", "archive", "--loop")
+        return self.start("relay", "manage.py", "outbox", "relay", "archive", "--loop", **environ)
+
+    def end_relays(self) -> None:
+        """Kill every relay of this house."""
+        for program in self._programs:
+            if program.log.name.startswith("relay"):
+                program.kill()
 
     def beat(self) -> Program:
         """Start one more beat."""
         number = len(self._programs)
         schedule = str(self.directory / f"beat-{number}")
-        return self.start("beat", "-m", "celery", "-A", "config", "beat", "--schedule", schedule, "--pidfile=")
+        return self.start(
+            "beat", "-m", "celery", "-A", "config", "beat", "--schedule", schedule, "--pidfile="
+        )
 
     def start(self, name: str, *arguments: str, **environ: str) -> Program:
         """Start a Python program in the project's directory."""
@@ -177,6 +185,13 @@ class House:
         """Wait until nothing is on its way."""
         eventually(lambda: self.value(ON_THE_WAY) == 0, "the outbox is empty", seconds)
 
+    def until_the_store_is_asked(self, times: int, seconds: float = SOON) -> None:
+        """Wait until the store has had that many more PUTs."""
+        wanted = len(self.s3.requests("PUT")) + times
+        eventually(
+            lambda: len(self.s3.requests("PUT")) >= wanted, f"the store is asked {times} times", seconds
+        )
+
     def check(self, *, drained: bool = True) -> None:
         """Hold the three records against each other."""
         found = check(self.history, read_database(self.database_url), read_fake(self.s3), drained=drained)
@@ -220,6 +235,10 @@ class Stack:
     def pids(self, role: str) -> list[int]:
         """The process ids of web, worker or beat, leaders first."""
         return self.supervisor.pids()[role]
+
+    def archive_workers(self) -> list[int]:
+        """The process ids of the archive's worker, its leader first; empty while it is started again."""
+        return [pid for pid in self.pids("worker") if "archive@%h" in process.command_line(pid)]
 
 
 def eventually(true: Callable[[], object], what: str, seconds: float = SOON) -> None:

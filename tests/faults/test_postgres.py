@@ -14,7 +14,9 @@ from tests.faults.house import House, eventually
 
 # The promise is 10 s; the rest is for a machine that is busy with other things.
 LONGEST_REQUEST_SECONDS = 10.0 + 5.0
-BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'holdfast' AND datname = current_database()"
+BACKENDS = """
+SELECT pid FROM pg_stat_activity WHERE application_name = 'holdfast' AND datname = current_database()
+"""
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -87,11 +89,12 @@ def test_postgres_dies_and_comes_back_while_turns_are_posted(house, client, grou
 
 
 @pytest.mark.slow
-def test_a_frozen_postgres_answers_no_request_and_holds_none_for_longer_than_the_deadline(house, client, ground):
+def test_a_frozen_postgres_answers_no_request_and_holds_none_beyond_the_deadline(house, client, ground):
     client.converse("frozen-before", 2)
     ground.server.freeze()
     asked = [
-        Background(lambda number=number: client.post(f"frozen-{number}", f"frozen-{number}/1")) for number in range(6)
+        Background(lambda number=number: client.post(f"frozen-{number}", f"frozen-{number}/1"))
+        for number in range(6)
     ]
     ready = Background(lambda: client.request("GET", "/readyz"))
     for request in asked:

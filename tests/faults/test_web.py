@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.faults.client import Background, Crowd
-from tests.faults.house import House, Web, eventually
+from tests.faults.house import House, eventually
 
 # A turn's statement does its inserts, and then its COMMIT waits here until the test lets go of the lock.
 HOLD_COMMIT = """
@@ -17,6 +17,9 @@ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold_commit();
 HELD = """
 SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 TABLES = ("persistence_conversation", "persistence_turn", "outbox_event", "outbox_lane", "outbox_delivery")
 PATIENT = {"LOCK_TIMEOUT_MS": "60000", "STATEMENT_TIMEOUT_MS": "60000", "REQUEST_DEADLINE_SECONDS": "60"}
@@ -109,9 +112,6 @@ def test_two_web_servers_that_get_the_same_request_at_once_store_it_once(house):
     assert counts(house) == dict.fromkeys(TABLES, 1)
 
 
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-
-
 def test_one_request_id_in_two_sessions_at_once_is_stored_for_one_and_refused_for_the_other(house):
     house = house()
     clients = [web.ready() for web in [house.web(**PATIENT), house.web(**PATIENT)]]
@@ -134,11 +134,16 @@ def test_a_web_server_killed_again_and_again_loses_and_doubles_nothing(house):
     chance = random.Random(20)
     with Crowd(web.ready(), [f"s{number}" for number in range(40)], turns=5) as crowd:
         for _ in range(5):
-            wanted = len(house.history.acknowledged) + chance.randint(10, 30)
-            eventually(lambda: len(house.history.acknowledged) >= wanted or not crowd.talking, "turns go on")
+            until_acknowledged(house, chance.randint(10, 30), crowd)
             web.program.kill()
             web.start()
     assert len({told.turn_id for told in house.history.acknowledged}) == 200
     assert [told for told in house.history.attempts if told.outcome == "unknown"], "no kill has hit a request"
     house.drain()
     house.check()
+
+
+def until_acknowledged(house: House, more: int, crowd: Crowd) -> None:
+    """Wait until that many more turns are acknowledged, or there are no more."""
+    wanted = len(house.history.acknowledged) + more
+    eventually(lambda: len(house.history.acknowledged) >= wanted or not crowd.talking, "turns go on")

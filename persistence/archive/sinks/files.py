@@ -179,13 +179,14 @@ class FileSink:
         """Give the same, with every directory on the way made and flushed into its parent.
 
         The first put that uses a directory in this process flushes it into its parent even if it existed: who
-        made it may have been killed before its own flush. After that the path is remembered.
+        made it may have been killed before its own flush. After that each level of the path is remembered.
         """
         if "/".join(folders) not in self._durable:
             self._make_durable(folders)
         try:
             descriptor = self._open_directory(folders)
         except FileNotFoundError:  # somebody removed what this process had made
+            self._durable.clear()
             self._make_durable(folders)
             descriptor = self._open_directory(folders)
         try:
@@ -208,14 +209,17 @@ class FileSink:
         if not self._root.is_dir():
             self._make_root()
         for depth, folder in enumerate(folders):
+            path = "/".join(folders[: depth + 1])
+            if path in self._durable:
+                continue
             with self._existing_directory(folders[:depth]) as parent:
                 with suppress(FileExistsError):
                     os.mkdir(folder, DIRECTORY_MODE, dir_fd=parent)
                 self._flush_directory(parent)
-        with self._lock:
-            if len(self._durable) >= REMEMBERED_DIRECTORIES:
-                self._durable.clear()
-            self._durable.add("/".join(folders))
+            with self._lock:
+                if len(self._durable) >= REMEMBERED_DIRECTORIES:
+                    self._durable.clear()
+                self._durable.add(path)
 
     def _make_root(self) -> None:
         missing = [self._root, *self._root.parents]
