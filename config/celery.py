@@ -26,5 +26,5 @@ def check_settings(**_: Any) -> None:
     try:
         refuse_what_cannot_work()
     except ImproperlyConfigured as error:
-        print(error, file=sys.stderr)
+        print(error, file=sys.__stderr__)  # beat has put a logger in place of sys.stderr
         raise SystemExit(1) from None  # Celery's signals would log any other exception and go on
