@@ -1,7 +1,6 @@
 """From a checked request to the parameters of one statement: hashed, redacted, digested."""
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +15,8 @@ from persistence.requests import MAX_BODY_BYTES, TurnRequest, message_values
 
 EVENT_TYPE = "turn.recorded"
 EMPTY = {"messages": "[]", "reason_codes": "[]", "references": "[]", "metadata": "{}"}
-MAX_CONTENT_CHARACTERS = (
-    MAX_BODY_BYTES + 4096
-)  # a body that the API takes, and what redaction and hashes may add
+# A body that the API takes, and what redaction and hashes may add to it.
+MAX_CONTENT_CHARACTERS = MAX_BODY_BYTES + 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +27,6 @@ class Session:
     channel: str
     session_hash: bytes
     hash_version: int
-
-
-FindSession = Callable[[list[Session]], Session]
 
 
 def sessions(domain: str, turn: TurnRequest, hash_secrets: HashSecrets) -> list[Session]:

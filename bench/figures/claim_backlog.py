@@ -14,12 +14,13 @@ from outbox.relay import relay_once
 from outbox.tally import Tally
 
 BAR = 10
+LANES_PER_CLAIM = 64
 ENTRY = {
     "handler": f"{NullHandler.__module__}.{NullHandler.__name__}",
     "events": ["bench"],
     "queue": "maintenance",
     # As the archive is configured.
-    "lanes_per_claim": 64,
+    "lanes_per_claim": LANES_PER_CLAIM,
     "deliveries_per_lane": 50,
 }
 # One after the other: the dead lanes came first and are the oldest.
@@ -43,10 +44,11 @@ def measure(size: Size) -> list[Figure]:
         cursor.execute(KILL_HEADS)
     due_lanes("behind", size.dead_head, kind="dead ")  # one more for each of the dead lanes, which must wait
     due_lanes("behind", size.pending)
-    due_lanes("clear", size.claims * ENTRY["lanes_per_claim"])
+    due_lanes("clear", size.claims * LANES_PER_CLAIM)
     with unhurried() as cursor:
         settle_down(cursor)
-    behind, clear = [], []
+    behind: list[float] = []
+    clear: list[float] = []
     tally = Tally("behind")
     for name, found in [("behind", behind), ("clear", clear)] * size.claims:
         with timed_calls("claim") as calls:
@@ -54,7 +56,7 @@ def measure(size: Size) -> list[Figure]:
         found += [milliseconds for _, milliseconds in calls]
     what = f"{size.pending:,} pending behind {size.dead_head:,} dead"
     limit_is = "the same claim with nothing in front"
-    lanes = f"{ENTRY['lanes_per_claim']} lanes a claim"
+    lanes = f"{LANES_PER_CLAIM} lanes a claim"
     return [
         at_most(
             f"claim {name}, {what}",

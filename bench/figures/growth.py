@@ -1,6 +1,7 @@
 """Whether a turn costs the same in a long conversation, and in a full table, as in a short one."""
 
 from contextlib import ExitStack
+from functools import partial
 
 from bench.harness.clients import clients, together
 from bench.harness.load import long_past_conversations
@@ -39,7 +40,7 @@ def measure(size: Size) -> list[Figure]:
             for name, found in sessions.items()
         }
         samples = in_turns(
-            {name: lambda group=group: together(group, turns=size.turns) for name, group in groups.items()},
+            {name: partial(together, group, turns=size.turns) for name, group in groups.items()},
             size.rounds,
         )
     short_is = f"in a conversation of {SHORT} turns"

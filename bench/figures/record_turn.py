@@ -1,6 +1,7 @@
 """What a turn costs, beside one prepared statement that does nothing but the same writes, and beside the ORM."""
 
 from contextlib import ExitStack
+from functools import partial
 
 from bench.harness.clients import clients, together
 from bench.harness.load import some_history
@@ -29,7 +30,7 @@ def race(size: Size, count: int) -> list[Figure]:
     with ExitStack() as stack:
         groups = {name: stack.enter_context(clients(work, [{}] * count)) for name, work in CONTENDERS.items()}
         samples = in_turns(
-            {name: lambda group=group: together(group, turns=size.turns) for name, group in groups.items()},
+            {name: partial(together, group, turns=size.turns) for name, group in groups.items()},
             size.rounds,
         )
     ours, raw = paired(samples, "ours", "raw")

@@ -54,8 +54,8 @@ RECORD = f"""
 SELECT count(*) FROM (
     SELECT persistence_record_turn(%(domain)s, %(channel)s, sha256(convert_to('session ' || n / %(each)s, 'UTF8')), 1,
         'request ' || n, sha256(''), NULL, NULL, {VERSION_7}, {VERSION_7}, NULL,
-        (%(messages)s::jsonb[])[1 + n %% %(kinds)s], NULL, false, '[]', '[]', NULL, NULL, NULL, NULL, NULL, '{{}}', 1, substr(sha256(''), 1, 16), sha256(''),
-        {VERSION_7}, '{{}}', ARRAY['archive'])
+        (%(messages)s::jsonb[])[1 + n %% %(kinds)s], NULL, false, '[]', '[]', NULL, NULL, NULL, NULL, NULL, '{{}}', 1,
+        substr(sha256(''), 1, 16), sha256(''), {VERSION_7}, '{{}}', ARRAY['archive'])
     FROM generate_series(%(first)s, %(first)s + %(turns)s - 1) AS n OFFSET 0
 ) AS recorded
 """

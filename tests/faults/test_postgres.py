@@ -5,35 +5,38 @@ import os
 import signal
 from collections.abc import Iterator
 
+import psutil
 import psycopg2
 import pytest
 
 from config.services import process
 from tests.faults.client import NO_ANSWER, Answer, Background, Client, Crowd
-from tests.faults.house import House, eventually
+from tests.faults.house import House, Web, eventually
 
 # The promise is 10 s; the rest is for a machine that is busy with other things.
 LONGEST_REQUEST_SECONDS = 10.0 + 5.0
 BACKENDS = """
 SELECT pid FROM pg_stat_activity WHERE application_name = 'holdfast' AND datname = current_database()
 """
+BACKENDS_OF_PORTS = "SELECT pid FROM pg_stat_activity WHERE client_port = ANY (%s)"
 
 pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module")
-def serving(lasting_house) -> Iterator[tuple[House, Client]]:
+def serving(lasting_house) -> Iterator[tuple[House, Web]]:
     """A web server and a relay that outlive every fault of this module."""
     # What a relay held when Postgres died comes back when its lease is over.
     house = lasting_house(FAULTS_LEASE_SECONDS=4)
-    client = house.web().ready()
+    web = house.web()
+    web.ready()
     relay = house.relay()
-    yield house, client
+    yield house, web
     assert relay.alive, f"the relay did not live through it: {process.tail(relay.log)}"
 
 
 @pytest.fixture
-def house(serving: tuple[House, Client], ground) -> Iterator[House]:
+def house(serving: tuple[House, Web], ground) -> Iterator[House]:
     yield serving[0]
     ground.server.resume()
     if not process.birth(ground.server.pid):
@@ -41,8 +44,8 @@ def house(serving: tuple[House, Client], ground) -> Iterator[House]:
 
 
 @pytest.fixture
-def client(serving: tuple[House, Client]) -> Client:
-    return serving[1]
+def client(serving: tuple[House, Web]) -> Client:
+    return serving[1].client
 
 
 def must_be_refused(answer: Answer) -> None:
@@ -106,19 +109,19 @@ def test_a_frozen_postgres_answers_no_request_and_holds_none_beyond_the_deadline
 
 
 @pytest.mark.slow
-def test_frozen_backends_cost_their_own_requests_only(house, client, ground):
-    """The connections of the web and of the relay freeze; new ones work."""
+def test_frozen_backends_cost_their_own_requests_only(house, client, serving):
+    """The connections that the web server has freeze, idle as they are; new ones work."""
     client.converse("backends-before", 2)
-    frozen = [pid for (pid,) in house.query(BACKENDS)]
+    pids = process.group(serving[1].program.pid)
+    ports = [found.laddr.port for pid in pids for found in psutil.Process(pid).net_connections("tcp")]
+    frozen = [pid for (pid,) in house.query(BACKENDS_OF_PORTS, ports)]
+    assert frozen
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
     try:
-        asked = [
-            Background(lambda number=number: client.post(f"backend-{number}", f"backend-{number}/1"))
-            for number in range(4)
-        ]
-        answers = [request.wait() for request in asked]
-        assert {answer.status for answer in answers} <= {201, 503, NO_ANSWER}
+        names = [f"backend-{number}" for number in range(4)]
+        asked = [Background(lambda name=name: client.post(name, f"{name}/1")) for name in names]
+        assert {request.wait().status for request in asked} <= {201, 503, NO_ANSWER}
         client.post_until_acknowledged("backends-after", "backends-after/1")
     finally:
         for pid in frozen:
