@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
 
 from config.services import process
@@ -97,6 +98,12 @@ class House:
     def relay(self, **environ: str) -> Program:
         """Start ``manage.py outbox relay archive --loop``."""
         return self.start("relay", "manage.py", "outbox", "relay", "archive", "--loop", **environ)
+
+    def relays_at_work(self, count: int) -> None:
+        """Start that many relays and wait until each of them asks the database for work."""
+        for relay in [self.relay() for _ in range(count)]:
+            asks = psutil.Process(relay.pid).net_connections
+            eventually(lambda asks=asks: asks("tcp"), "the relay is connected")
 
     def end_relays(self) -> None:
         """Kill every relay of this house."""

@@ -15,6 +15,11 @@ ATTEMPTS = """
 SELECT DISTINCT attempts FROM outbox_delivery JOIN outbox_event USING (event_id)
 JOIN persistence_turn ON turn_id::text = payload ->> 'turn_id' WHERE request_id LIKE 'stopped%'
 """
+SLOW_COMMIT = """
+CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON persistence_turn
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow_commit();
+"""
 SHORT_LEASE = {"FAULTS_LEASE_SECONDS": "2"}
 
 
@@ -93,21 +98,33 @@ def test_a_relay_stopped_past_its_lease_sends_nothing_stale_and_settles_nothing(
 
 
 def test_two_relays_share_a_backlog_without_sending_anything_twice(house, client):
-    with Crowd(client, [f"backlog-{number}" for number in range(60)], turns=3):
+    """The backlog is held until both are there; a claim takes 64 of its 200 lanes."""
+    with Crowd(client, [f"backlog-{number}" for number in range(200)], turns=1):
         pass
-    house.relay()
-    house.relay()
+    holder = house.connect()
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT 1 FROM outbox_lane FOR UPDATE")
+            house.relays_at_work(2)
+            assert puts(house) == []
+    finally:
+        holder.close()
     house.drain()
-    assert Counter(status for _, status in puts(house)) == {200: 180}
+    assert Counter(status for _, status in puts(house)) == {200: 200}
     house.check()
 
 
 def test_a_chat_that_falls_silent_is_archived_to_its_last_turn(house, client):
-    """Three turns and then silence, over and over, beside two relays: no wake-up is lost, and nothing looks for one."""
-    house.relay()
-    house.relay()
-    with Crowd(client, [f"chat-{number}" for number in range(150)], turns=3, threads=6):
+    """Three turns and then silence, over and over, beside two relays: no wake-up is lost, and nothing looks for one.
+
+    Each commit takes 20 ms with the lane's lock held, as on a slow disk: relays then often settle the turn before.
+    """
+    house.query(SLOW_COMMIT)
+    house.relays_at_work(2)
+    with Crowd(client, [f"chat-{number}" for number in range(100)], turns=3, threads=6):
         pass
+    house.query("DROP FUNCTION slow_commit CASCADE")
     house.drain(30)
     figures = house.manage("outbox", "status")[1]["destinations"]["archive"]
     assert (figures["asleep_with_pending"], figures["pending"], figures["dead"]) == (0, 0, 0)
