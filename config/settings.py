@@ -83,6 +83,11 @@ DATABASES = {
         "OPTIONS": {
             **_database["OPTIONS"],  # type: ignore[dict-item]
             "connect_timeout": 2,
+            # A peer that vanished without a word is noticed by the kernel; what is frozen, by the web's deadline.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
             "application_name": "holdfast",
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
             " -c idle_in_transaction_session_timeout=30000",

@@ -29,13 +29,15 @@ CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT id FROM outbox_lane
     WHERE destination = %(destination)s AND due_at < 'infinity' AND due_at <= clock_timestamp()
-      AND due_at > clock_timestamp() - %(window)s * interval '1 second' AND leased_until IS NULL
+      AND due_at > clock_timestamp() - %(window)s * interval '1 second' AND leased_until IS NULL AND rescues = 0
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE outbox_lane SET token = token + 1, leased_until = clock_timestamp() + %(lease)s * interval '1 second'
 WHERE id = ANY (ARRAY(SELECT id FROM due))
 RETURNING id, token, ordering_key
 """
+# A lane whose worker died may be what killed it. Taken alone, it cannot take innocent ones down with it.
+CLAIM_SUSPECT = CLAIM.replace("rescues = 0", "rescues > 0")
 READ = """
 SELECT delivery.id, lane_id, seq, attempts, event.event_id, event_type, schema_version, ordering_key, created_at,
        extract(epoch FROM clock_timestamp() - created_at)::float8, payload, headers
@@ -49,20 +51,24 @@ ORDER BY lane_id, seq, delivery.id
 """
 
 
-def claim(destination: Destination, window: Window | None = None) -> list[ClaimedLane]:
+def claim(
+    destination: Destination, window: Window | None = None, *, suspect: bool = False
+) -> list[ClaimedLane]:
     """Lease up to ``lanes_per_claim`` due lanes and return them with their next deliveries in order.
 
     1. ask the breaker · 2. lease, raising each token · 3. read the heads of the lanes.
     A destination that has failed is probed with a single lane. ``window`` says how far back to look, and learns what
-    was found; without one, everything is looked at.
+    was found; without one, everything is looked at. ``suspect`` claims one lane that was rescued from a dead worker;
+    otherwise such lanes are left out.
     """
     window = window or Window()
     with connection.cursor() as cursor:
         limit = room(cursor, destination)
         if limit < 1:
             return []
+        limit = 1 if suspect else limit
         cursor.execute(
-            CLAIM,
+            CLAIM_SUSPECT if suspect else CLAIM,
             {
                 "destination": destination.name,
                 "limit": limit,

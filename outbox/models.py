@@ -75,6 +75,10 @@ class Lane(models.Model):
                 condition=Q(leased_until__isnull=False),
                 name="outbox_lane_leased",
             ),
+            # Read by claim for lanes whose worker died, which are tried one at a time.
+            models.Index(
+                fields=["destination", "due_at"], condition=Q(rescues__gt=0), name="outbox_lane_rescued"
+            ),
             # Read by status and by the admin's list of what waits for an operator.
             models.Index(
                 fields=["destination", "id"], condition=~Q(parked_reason=""), name="outbox_lane_parked"

@@ -35,10 +35,12 @@ class Relayed:
         )
 
 
-def relay_once(destination: Destination, tally: Tally, window: Window | None = None) -> Relayed:
+def relay_once(
+    destination: Destination, tally: Tally, window: Window | None = None, *, suspect: bool = False
+) -> Relayed:
     """Claim some lanes, carry their deliveries, settle them in short transactions. Returns what was done."""
     claimed_at = time.monotonic()
-    lanes = claim(destination, window)
+    lanes = claim(destination, window, suspect=suspect)
     if not lanes:
         return Relayed()
     outcomes = act(destination, lanes, claimed_at=claimed_at)
@@ -74,6 +76,7 @@ def relay(
     while not stopped() and (now := time.monotonic()) - began < budget:
         if rescue_is_due(now):
             rescue(destination)
+            done += relay_suspects(destination, tally)
         found = relay_once(destination, tally, window)
         done += found
         if flush_is_due(now):
@@ -83,4 +86,12 @@ def relay(
                 break
             time.sleep(poll)
     tally.flush()
+    return done
+
+
+def relay_suspects(destination: Destination, tally: Tally) -> Relayed:
+    """Carry the lanes that were rescued from dead workers, one claim each, so that poison is alone when it kills."""
+    done = Relayed()
+    while (found := relay_once(destination, tally, suspect=True)).lanes:
+        done += found
     return done

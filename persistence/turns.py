@@ -1,12 +1,14 @@
 """``record_turn``: the one way in for a turn."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, ProgrammingError, connection
+from psycopg2.errors import InvalidSqlStatementName
 
 from persistence.database import translated
 from persistence.errors import RequestIdReused, StaleControl, StaleSequence
@@ -14,14 +16,46 @@ from persistence.prepare import Session, sessions, statement_parameters
 from persistence.privacy.hashing import secrets_from_settings
 from persistence.requests import TurnRequest, turn_request
 
-RECORD = """
-SELECT outcome, turn_id, conversation_id, seq, control, control_epoch, created_at FROM persistence_record_turn(
-    %(domain)s, %(channel)s, %(session_hash)s, %(hash_version)s, %(request_id)s, %(fingerprint)s,
-    %(expected_seq)s, %(expected_epoch)s, %(conversation_id)s, %(turn_id)s, %(customer_ref)s, %(messages)s,
-    %(confidence)s, %(escalated)s, %(reason_codes)s, %(references)s, %(error_code)s, %(model)s, %(latency_ms)s,
-    %(tokens_in)s, %(tokens_out)s, %(metadata)s, %(redaction_version)s, %(salt)s, %(content_digest)s, %(event_id)s,
-    %(headers)s, %(destinations)s)
-"""
+PARAMETERS = {
+    "domain": "text",
+    "channel": "text",
+    "session_hash": "bytea",
+    "hash_version": "int",
+    "request_id": "text",
+    "fingerprint": "bytea",
+    "expected_seq": "bigint",
+    "expected_epoch": "int",
+    "conversation_id": "uuid",
+    "turn_id": "uuid",
+    "customer_ref": "text",
+    "messages": "jsonb",
+    "confidence": "float8",
+    "escalated": "boolean",
+    "reason_codes": "jsonb",
+    "references": "jsonb",
+    "error_code": "text",
+    "model": "text",
+    "latency_ms": "int",
+    "tokens_in": "int",
+    "tokens_out": "int",
+    "metadata": "jsonb",
+    "redaction_version": "int",
+    "salt": "bytea",
+    "content_digest": "bytea",
+    "event_id": "uuid",
+    "headers": "jsonb",
+    "destinations": "text[]",
+}
+COLUMNS = "outcome, turn_id, conversation_id, seq, control, control_epoch, created_at"
+ANSWER = f"SELECT {COLUMNS} FROM persistence_record_turn"
+VALUES = ", ".join(f"%({name})s" for name in PARAMETERS)
+RECORD = f"{ANSWER}({VALUES})"
+# Parsing 28 parameters anew costs a tenth of the whole turn, so each server connection learns the call once.
+PREPARE = (
+    f"PREPARE holdfast_record_turn_1 ({', '.join(PARAMETERS.values())}) AS "
+    f"{ANSWER}({', '.join(f'${number}' for number in range(1, len(PARAMETERS) + 1))})"
+)
+EXECUTE = f"EXECUTE holdfast_record_turn_1({VALUES})"
 FIND_SESSION = """
 SELECT hash_version FROM persistence_conversation
 WHERE (session_hash, hash_version) IN %s AND control <> 'closed' ORDER BY hash_version DESC LIMIT 1
@@ -104,7 +138,7 @@ def write_turn(domain: str, turn: TurnRequest) -> RecordedTurn:
     candidates = sessions(domain, turn, hash_secrets)
     with connection.cursor() as cursor:
         session = candidates[0] if len(candidates) == 1 else find_session(cursor, candidates)
-        cursor.execute(RECORD, statement_parameters(turn, session, hash_secrets))
+        call(cursor, statement_parameters(turn, session, hash_secrets))
         outcome, turn_id, conversation_id, seq, control, control_epoch, created_at = cursor.fetchone()
     match outcome:
         case "request_id_reused":
@@ -116,6 +150,28 @@ def write_turn(domain: str, turn: TurnRequest) -> RecordedTurn:
     return RecordedTurn(
         turn_id, conversation_id, seq, outcome == "replayed", control, control_epoch, created_at
     )
+
+
+def call(cursor: Any, parameters: dict[str, Any]) -> None:
+    """Call ``persistence_record_turn``, by the prepared statement where this server connection knows it.
+
+    Behind a transaction pooler any statement may meet any server connection. One that does not know the statement is
+    taught it for the next time and called directly now. Inside a caller's transaction the call is always direct: the
+    error of an unknown statement would end that transaction.
+    """
+    if connection.in_atomic_block:
+        cursor.execute(RECORD, parameters)
+        return
+    try:
+        cursor.execute(EXECUTE, parameters)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, InvalidSqlStatementName):
+            raise
+        with contextlib.suppress(
+            ProgrammingError
+        ):  # known there after all: the pooler gave us another connection
+            cursor.execute(PREPARE)
+        cursor.execute(RECORD, parameters)
 
 
 def find_session(cursor: Any, candidates: list[Session]) -> Session:

@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'outbox_lane',
-                'indexes': [models.Index(condition=models.Q(('due_at__lt', django.db.models.functions.comparison.Cast(models.Value('infinity'), models.DateTimeField()))), fields=['destination', 'due_at'], name='outbox_lane_due'), models.Index(condition=models.Q(('leased_until__isnull', False)), fields=['destination', 'leased_until'], name='outbox_lane_leased'), models.Index(condition=models.Q(('parked_reason', ''), _negated=True), fields=['destination', 'id'], name='outbox_lane_parked')],
+                'indexes': [models.Index(condition=models.Q(('due_at__lt', django.db.models.functions.comparison.Cast(models.Value('infinity'), models.DateTimeField()))), fields=['destination', 'due_at'], name='outbox_lane_due'), models.Index(condition=models.Q(('leased_until__isnull', False)), fields=['destination', 'leased_until'], name='outbox_lane_leased'), models.Index(condition=models.Q(('rescues__gt', 0)), fields=['destination', 'due_at'], name='outbox_lane_rescued'), models.Index(condition=models.Q(('parked_reason', ''), _negated=True), fields=['destination', 'id'], name='outbox_lane_parked')],
                 'constraints': [models.UniqueConstraint(fields=('destination', 'ordering_key'), name='outbox_lane_destination_ordering_key_once')],
             },
         ),

@@ -10,7 +10,10 @@ ENQUEUE = """
 CREATE FUNCTION outbox_enqueue(
     p_event_id uuid, p_event_type text, p_schema_version int, p_ordering_key text, p_ordering_seq bigint,
     p_idempotency_key text, p_payload jsonb, p_headers jsonb, p_destinations text[]
-) RETURNS uuid LANGUAGE plpgsql AS $$
+) RETURNS uuid LANGUAGE plpgsql
+-- Plans are kept per connection. One made while the tables were empty would scan them whole for ever after.
+SET enable_seqscan = off
+AS $$
 DECLARE
     v_event_id uuid;
 BEGIN

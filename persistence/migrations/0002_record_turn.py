@@ -17,7 +17,10 @@ CREATE FUNCTION persistence_record_turn(
     p_destinations text[],
     OUT outcome text, OUT turn_id uuid, OUT conversation_id uuid, OUT seq bigint, OUT control text,
     OUT control_epoch int, OUT created_at timestamptz
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql
+-- Plans are kept per connection. One made while the tables were empty would scan them whole for ever after.
+SET enable_seqscan = off
+AS $$
 DECLARE
     c persistence_conversation;
     t persistence_turn;

@@ -11,7 +11,9 @@ BEAT = ("-m", "celery", "-A", "config", "beat", "--pidfile=", "--schedule", "sch
 WORKER = ("-m", "celery", "-A", "config", "worker", "--queues", "archive", "--concurrency", "1")
 
 
-@pytest.mark.parametrize("command", [("-c", "import config.wsgi"), WORKER, BEAT], ids=["web", "worker", "beat"])
+@pytest.mark.parametrize(
+    "command", [("-c", "import config.wsgi"), WORKER, BEAT], ids=["web", "worker", "beat"]
+)
 def test_web_workers_and_beat_refuse_settings_that_cannot_work_with_the_hint(command, tmp_path):
     environ = os.environ | {"HASH_SECRET": "too-short", "PYTHONPATH": str(settings.BASE_DIR)}
     ended = subprocess.run(

@@ -202,7 +202,7 @@ def test_a_late_worker_cannot_settle_a_reclaimed_lane():
     late = claim(scripted())
     expire_leases()
     assert rescue(scripted()) == 1
-    current = claim(scripted())
+    current = claim(scripted(), suspect=True)
     settled = settle(scripted(), late, {late[0].deliveries[0].id: Delivered()})
     assert (settled.fenced, settled.delivered) == (1, [])
     assert statuses() == ["pending"]
@@ -228,11 +228,12 @@ def test_no_send_starts_once_half_of_the_lease_is_used():
 
 def test_a_lane_whose_workers_die_again_and_again_is_parked_as_poison():
     tell()
+    claim(scripted())
     for _ in range(scripted().max_rescues):
-        assert len(claim(scripted())) == 1
         expire_leases()
         rescue(scripted())
-    assert claim(scripted()) == []
+        claim(scripted(), suspect=True)
+    assert claim(scripted()) == claim(scripted(), suspect=True) == []
     assert lane().parked_reason.startswith("poison: its worker died 5 times")
 
 
@@ -240,9 +241,26 @@ def test_a_delivery_resets_the_count_of_rescues():
     tell()
     claim(scripted())
     expire_leases()
-    rescue(scripted())
-    go()
+    assert relay(scripted(), budget=60, poll=0, until_empty=True).delivered == 1
     assert lane().rescues == 0
+
+
+def test_a_lane_that_kills_its_workers_takes_no_other_lane_down_with_it():
+    """Every worker that takes the lane "bad" dies; the others of the same claim are carried after the first death."""
+    for key in ("bad", "good1", "good2"):
+        tell(key)
+    assert len(claim(scripted())) == 3  # the first worker dies with all three in hand
+    for _ in range(scripted().max_rescues):
+        expire_leases()
+        rescue(scripted())
+        while suspects := claim(scripted(), suspect=True):
+            assert len(suspects) == 1
+            if suspects[0].ordering_key == "bad":
+                break  # this worker dies too
+            settle(scripted(), suspects, act(scripted(), suspects, claimed_at=1e12))
+    assert lane("bad").parked_reason.startswith("poison")
+    assert lane("good1").parked_reason == lane("good2").parked_reason == ""
+    assert sorted(statuses()) == ["delivered", "delivered", "pending"]
 
 
 def test_two_claims_at_once_never_take_the_same_lane():

@@ -19,6 +19,8 @@ from persistence.errors import (
 )
 from persistence.history import history
 from persistence.models import Conversation, Turn
+from persistence.requests import turn_request
+from persistence.turns import write_turn
 from tests.persistence.support import conversation_of, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,6 +54,37 @@ def test_a_turn_its_event_and_its_delivery_are_there_together():
     }
     assert Delivery.objects.get(event=event).lane.destination == "archive"
     assert Turn.objects.get(pk=turn.turn_id).seq == 1
+
+
+def test_a_server_connection_that_does_not_know_the_statement_is_taught_and_the_turn_is_stored():
+    """What happens behind a transaction pooler: each statement may meet another server connection."""
+    say()
+    for forget in ("DEALLOCATE ALL", "DISCARD PLANS", "DEALLOCATE ALL"):
+        with connection.cursor() as cursor:
+            cursor.execute(forget)
+        say()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE name = 'holdfast_record_turn_1'")
+        assert cursor.fetchone() == (1,)
+    assert [turn.seq for turn in Turn.objects.order_by("seq")] == [1, 2, 3, 4]
+
+
+def test_write_turn_inside_a_callers_transaction_shares_its_fate():
+    request = turn_request(
+        {
+            "channel": "web",
+            "session_id": "s",
+            "request_id": "r",
+            "messages": [{"role": "user", "content": "x"}],
+        }
+    )
+    with pytest.raises(LookupError), transaction.atomic():
+        write_turn("demo", request)
+        raise LookupError("the caller failed after it")
+    assert not Turn.objects.exists()
+    with transaction.atomic():
+        assert write_turn("demo", request).seq == 1
+    assert Turn.objects.count() == OutboxEvent.objects.count() == 1
 
 
 def test_the_event_carries_no_text_of_the_conversation():
