@@ -14,7 +14,6 @@ from persistence.privacy.redaction import REDACTION_VERSION, redact_text, redact
 from persistence.requests import MAX_BODY_BYTES, TurnRequest, message_values
 
 EVENT_TYPE = "turn.recorded"
-EMPTY = {"messages": "[]", "reason_codes": "[]", "references": "[]", "metadata": "{}"}
 # A body that the API takes, and what redaction and hashes may add to it.
 MAX_CONTENT_CHARACTERS = MAX_BODY_BYTES + 4096
 
@@ -59,22 +58,19 @@ def statement_parameters(turn: TurnRequest, session: Session, hash_secrets: Hash
     if len(text) > MAX_CONTENT_CHARACTERS:
         raise refuse("body", f"is larger than {MAX_BODY_BYTES // 1024} KiB")
     salt = secrets.token_bytes(16)
-    return (
-        content
-        | {name: dumps(content[name]) if content[name] else EMPTY[name] for name in EMPTY}
-        | {
-            "session_hash": session.session_hash,
-            "fingerprint": print_,
-            "expected_seq": turn.expected_seq,
-            "expected_epoch": turn.control_epoch,
-            "conversation_id": str(uuid_utils.uuid7()),
-            "salt": salt,
-            "content_digest": content_digest(salt, text),
-            "event_id": str(uuid_utils.uuid7()),
-            "headers": "{}",
-            "destinations": destinations_for(EVENT_TYPE),
-        }
-    )
+    return {
+        "content": text,
+        "session_hash": session.session_hash,
+        "fingerprint": print_,
+        "expected_seq": turn.expected_seq,
+        "expected_epoch": turn.control_epoch,
+        "conversation_id": str(uuid_utils.uuid7()),
+        "salt": salt,
+        "content_digest": content_digest(salt, text),
+        "event_id": str(uuid_utils.uuid7()),
+        "headers": "{}",
+        "destinations": destinations_for(EVENT_TYPE),
+    }
 
 
 def content_of(turn: TurnRequest, session: Session, print_: bytes) -> dict[str, Any]:

@@ -17,29 +17,12 @@ from persistence.privacy.hashing import secrets_from_settings
 from persistence.requests import TurnRequest, turn_request
 
 PARAMETERS = {
-    "domain": "text",
-    "channel": "text",
+    "content": "jsonb",
     "session_hash": "bytea",
-    "hash_version": "int",
-    "request_id": "text",
     "fingerprint": "bytea",
     "expected_seq": "bigint",
     "expected_epoch": "int",
     "conversation_id": "uuid",
-    "turn_id": "uuid",
-    "customer_ref": "text",
-    "messages": "jsonb",
-    "confidence": "float8",
-    "escalated": "boolean",
-    "reason_codes": "jsonb",
-    "references": "jsonb",
-    "error_code": "text",
-    "model": "text",
-    "latency_ms": "int",
-    "tokens_in": "int",
-    "tokens_out": "int",
-    "metadata": "jsonb",
-    "redaction_version": "int",
     "salt": "bytea",
     "content_digest": "bytea",
     "event_id": "uuid",
@@ -50,7 +33,7 @@ COLUMNS = "outcome, turn_id, conversation_id, seq, control, control_epoch, creat
 ANSWER = f"SELECT {COLUMNS} FROM persistence_record_turn"
 VALUES = ", ".join(f"%({name})s" for name in PARAMETERS)
 RECORD = f"{ANSWER}({VALUES})"
-# Parsing 28 parameters anew costs a tenth of the whole turn, so each server connection learns the call once.
+# Parsing the call anew each time costs a good part of the turn, so each server connection learns it once.
 PREPARE = (
     f"PREPARE holdfast_record_turn_1 ({', '.join(PARAMETERS.values())}) AS "
     f"{ANSWER}({', '.join(f'${number}' for number in range(1, len(PARAMETERS) + 1))})"

@@ -52,9 +52,12 @@ FROM outbox_event AS event JOIN outbox_lane AS lane USING (ordering_key) WHERE e
 """
 RECORD = f"""
 SELECT count(*) FROM (
-    SELECT persistence_record_turn(%(domain)s, %(channel)s, sha256(convert_to('session ' || n / %(each)s, 'UTF8')), 1,
-        'request ' || n, sha256(''), NULL, NULL, {VERSION_7}, {VERSION_7}, NULL,
-        (%(messages)s::jsonb[])[1 + n %% %(kinds)s], NULL, false, '[]', '[]', NULL, NULL, NULL, NULL, NULL, '{{}}', 1,
+    SELECT persistence_record_turn(
+        jsonb_build_object('domain', %(domain)s, 'channel', %(channel)s, 'hash_version', 1, 'turn_id', {VERSION_7},
+            'request_id', 'request ' || n, 'messages', (%(messages)s::jsonb[])[1 + n %% %(kinds)s],
+            'escalated', false, 'reason_codes', '[]'::jsonb, 'references', '[]'::jsonb, 'metadata', '{{}}'::jsonb,
+            'redaction_version', 1),
+        sha256(convert_to('session ' || n / %(each)s, 'UTF8')), sha256(''), NULL, NULL, {VERSION_7},
         substr(sha256(''), 1, 16), sha256(''), {VERSION_7}, '{{}}', ARRAY['archive'])
     FROM generate_series(%(first)s, %(first)s + %(turns)s - 1) AS n OFFSET 0
 ) AS recorded

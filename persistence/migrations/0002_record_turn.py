@@ -9,11 +9,8 @@ from django.db import migrations
 
 RECORD_TURN = """
 CREATE FUNCTION persistence_record_turn(
-    p_domain text, p_channel text, p_session_hash bytea, p_hash_version int, p_request_id text, p_fingerprint bytea,
-    p_expected_seq bigint, p_control_epoch int, p_conversation_id uuid, p_turn_id uuid, p_customer_ref text,
-    p_messages jsonb, p_confidence float8, p_escalated boolean, p_reason_codes jsonb, p_references jsonb,
-    p_error_code text, p_model text, p_latency_ms int, p_tokens_in int, p_tokens_out int, p_metadata jsonb,
-    p_redaction_version int, p_salt bytea, p_content_digest bytea, p_event_id uuid, p_headers jsonb,
+    p_content jsonb, p_session_hash bytea, p_fingerprint bytea, p_expected_seq bigint, p_control_epoch int,
+    p_conversation_id uuid, p_salt bytea, p_content_digest bytea, p_event_id uuid, p_headers jsonb,
     p_destinations text[],
     OUT outcome text, OUT turn_id uuid, OUT conversation_id uuid, OUT seq bigint, OUT control text,
     OUT control_epoch int, OUT created_at timestamptz
@@ -22,6 +19,11 @@ CREATE FUNCTION persistence_record_turn(
 SET enable_seqscan = off
 AS $$
 DECLARE
+    v_domain text := p_content->>'domain';
+    v_request_id text := p_content->>'request_id';
+    v_customer_ref text := p_content->>'customer_ref';
+    v_hash_version int := (p_content->>'hash_version')::int;
+    v_turn_id uuid := (p_content->>'turn_id')::uuid;
     c persistence_conversation;
     t persistence_turn;
     v_prev bytea;
@@ -29,13 +31,13 @@ BEGIN
     LOOP
         -- 1. Lock the conversation: from here on its turns come one after the other.
         SELECT * INTO c FROM persistence_conversation AS conversation
-        WHERE conversation.session_hash = p_session_hash AND conversation.hash_version = p_hash_version
+        WHERE conversation.session_hash = p_session_hash AND conversation.hash_version = v_hash_version
           AND conversation.control <> 'closed'
         FOR UPDATE;
 
         -- 2. A request that was recorded before is answered as before, whatever has happened since.
         SELECT * INTO t FROM persistence_turn AS turn
-        WHERE turn.domain = p_domain AND turn.request_id = p_request_id;
+        WHERE turn.domain = v_domain AND turn.request_id = v_request_id;
         IF FOUND THEN
             SELECT * INTO c FROM persistence_conversation AS conversation WHERE conversation.id = t.conversation_id;
             outcome := CASE WHEN t.fingerprint = p_fingerprint THEN 'replayed' ELSE 'request_id_reused' END;
@@ -59,7 +61,7 @@ BEGIN
             v_prev := c.chain_head;
             UPDATE persistence_conversation AS conversation
             SET last_seq = c.last_seq + 1, chain_head = sha256(v_prev || p_content_digest), last_turn_at = now(),
-                customer_ref = coalesce(p_customer_ref, c.customer_ref)
+                customer_ref = coalesce(v_customer_ref, c.customer_ref)
             WHERE conversation.id = c.id
             RETURNING * INTO c;
             EXIT;
@@ -67,27 +69,29 @@ BEGIN
         v_prev := sha256(convert_to('holdfast conversation ' || p_conversation_id, 'UTF8'));
         INSERT INTO persistence_conversation (public_id, domain, channel, session_hash, hash_version, customer_ref,
             control, control_epoch, last_seq, chain_head, archived_through_seq)
-        VALUES (p_conversation_id, p_domain, p_channel, p_session_hash, p_hash_version, p_customer_ref,
+        VALUES (p_conversation_id, v_domain, p_content->>'channel', p_session_hash, v_hash_version, v_customer_ref,
             'bot', 0, 1, sha256(v_prev || p_content_digest), 0)
         ON CONFLICT DO NOTHING
         RETURNING * INTO c;
         EXIT WHEN c.id IS NOT NULL;  -- else another caller opened this conversation first: lock theirs
     END LOOP;
 
-    -- 5. The turn, then the outbox rows last: their lane locks are held the shortest.
+    -- 5. The turn, from the very content that was digested; then the outbox rows: their locks are held the shortest.
     INSERT INTO persistence_turn (turn_id, conversation_id, seq, domain, request_id, fingerprint, customer_ref,
         messages, confidence, escalated, reason_codes, "references", error_code, model, latency_ms, tokens_in,
         tokens_out, metadata, redaction_version, control, control_epoch, salt, content_digest, prev_digest, digest)
-    VALUES (p_turn_id, c.id, c.last_seq, p_domain, p_request_id, p_fingerprint, p_customer_ref,
-        p_messages, p_confidence, p_escalated, p_reason_codes, p_references, p_error_code, p_model, p_latency_ms,
-        p_tokens_in, p_tokens_out, p_metadata, p_redaction_version, c.control, c.control_epoch, p_salt,
+    VALUES (v_turn_id, c.id, c.last_seq, v_domain, v_request_id, p_fingerprint, v_customer_ref,
+        p_content->'messages', (p_content->>'confidence')::float8, (p_content->>'escalated')::boolean,
+        p_content->'reason_codes', p_content->'references', p_content->>'error_code', p_content->>'model',
+        (p_content->>'latency_ms')::int, (p_content->>'tokens_in')::int, (p_content->>'tokens_out')::int,
+        p_content->'metadata', (p_content->>'redaction_version')::int, c.control, c.control_epoch, p_salt,
         p_content_digest, v_prev, c.chain_head)
     RETURNING persistence_turn.created_at INTO created_at;
     PERFORM outbox_enqueue(p_event_id, 'turn.recorded', 1, c.public_id::text, c.last_seq, NULL,
-        jsonb_build_object('conversation_id', c.public_id, 'turn_id', p_turn_id, 'seq', c.last_seq),
-        p_headers || jsonb_build_object('request_id', p_request_id), p_destinations);
+        jsonb_build_object('conversation_id', c.public_id, 'turn_id', v_turn_id, 'seq', c.last_seq),
+        p_headers || jsonb_build_object('request_id', v_request_id), p_destinations);
 
-    outcome := 'created'; turn_id := p_turn_id; conversation_id := c.public_id; seq := c.last_seq;
+    outcome := 'created'; turn_id := v_turn_id; conversation_id := c.public_id; seq := c.last_seq;
     control := c.control; control_epoch := c.control_epoch;
 END $$
 """
