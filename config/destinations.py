@@ -17,7 +17,7 @@ def destinations() -> dict[str, dict[str, Any]]:
             # Seconds before each further attempt; the last one repeats for ever, because an archive never gives up.
             "schedule": [1, 2, 5, 15, 60, 300],
             "on_exhausted": "repeat",
-            "lanes_per_claim": 64,
+            "lanes_per_claim": 200,
             "deliveries_per_lane": 50,
         },
     }

@@ -103,7 +103,7 @@ ARCHIVE_S3_REGION = env.text("ARCHIVE_S3_REGION", "auto")
 ARCHIVE_S3_ACCESS_KEY_ID = env.secret("ARCHIVE_S3_ACCESS_KEY_ID")
 ARCHIVE_S3_SECRET_ACCESS_KEY = env.secret("ARCHIVE_S3_SECRET_ACCESS_KEY")
 ARCHIVE_CALL_DEADLINE_SECONDS = env.number("ARCHIVE_CALL_DEADLINE_SECONDS", 8, at_least=0.1, at_most=25)
-ARCHIVE_CONCURRENCY = env.integer("ARCHIVE_CONCURRENCY", 4, at_least=1, at_most=64)
+ARCHIVE_CONCURRENCY = env.integer("ARCHIVE_CONCURRENCY", 8, at_least=1, at_most=64)
 
 # --- The outbox -------------------------------------------------------------------------------------------
 OUTBOX_DESTINATIONS = destinations()

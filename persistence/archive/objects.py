@@ -53,10 +53,11 @@ class AlteredObject(Exception):
 def key_of(conversation_id: UUID, seq: int) -> str:
     """Return where a turn lies. Keys sort by conversation, then by turn, like Postgres sorts the ids.
 
-    The first six digits of a UUID version 7 change every 4.7 hours, which keeps directories at a bearable size.
+    The first eight digits of a UUID version 7 change every 66 seconds: a directory holds the conversations that began
+    together, neither one for each of them nor all in one.
     """
     text = str(conversation_id)
-    return f"{PREFIX}{text[:6]}/{text}/{seq:010d}.json"
+    return f"{PREFIX}{text[:8]}/{text}.{seq:010d}.json"
 
 
 def encode(turn: ArchivedTurn) -> bytes:

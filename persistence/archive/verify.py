@@ -182,8 +182,8 @@ def judge_foreign(keys: list[str], result: Verification) -> None:
 def place_of(key: str) -> tuple[UUID, int] | None:
     """Return the conversation and seq that a key of ours names, or None for any other key."""
     try:
-        *_, conversation_id, name = key.split("/")
-        place = UUID(conversation_id), int(name.removesuffix(".json"))
+        conversation_id, seq, _ = key.rpartition("/")[2].split(".")
+        place = UUID(conversation_id), int(seq)
     except ValueError:
         return None
     return place if 0 < place[1] < 2**63 and key_of(*place) == key else None

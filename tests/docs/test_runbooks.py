@@ -85,7 +85,7 @@ def test_without_the_old_secret_visitors_begin_anew_and_old_retries_are_refused(
 def test_an_altered_object_is_moved_away_and_repaired(archive: Path, tmp_path: Path) -> None:
     turn = say()
     relay_archive()
-    [stored] = archive.rglob(f"{turn.conversation_id}/*.json")
+    [stored] = archive.rglob(f"{turn.conversation_id}.*.json")
     stored.chmod(0o644)
     stored.write_text("{}")
     assert len(verify(configured_sink()).altered) == 1

@@ -162,10 +162,11 @@ def content_never_changes(database: Database, bucket: Bucket) -> Iterator[Violat
 
 def _place(key: str) -> tuple[str, int] | None:
     """Return the conversation and seq that a key of the archive names."""
-    parts = key.split("/")
-    if len(parts) != 5 or parts[:2] != ["turns", "v1"] or not parts[4].removesuffix(".json").isdigit():
+    folder, _, name = key.rpartition("/")
+    parts = name.split(".")
+    if len(parts) != 3 or folder != f"turns/v1/{name[:8]}" or parts[2] != "json" or not parts[1].isdigit():
         return None
-    return parts[3], int(parts[4].removesuffix(".json"))
+    return parts[0], int(parts[1])
 
 
 def _documents(bucket: Bucket) -> dict[tuple[str, int], dict[str, Any]]:

@@ -131,7 +131,7 @@ def test_other_content_under_a_key_alarms_at_once_and_blocks_only_its_own_conver
     client.converse(harmed, 1)
     house.drain()
     before = errors(client, "digest_mismatch")
-    key = f"{conversation(house, harmed)}/0000000002"
+    key = f"{conversation(house, harmed)}.0000000002"
     house.s3.fail("corrupt", methods=["PUT"], honest=True, key_contains=key, times=1)
     client.post(harmed, f"{harmed}/2")
     client.post(harmed, f"{harmed}/3")

@@ -47,7 +47,7 @@ def sha(data: bytes) -> str:
 
 
 def key(conversation: str, seq: int) -> str:
-    return f"turns/v1/{conversation[:6]}/{conversation}/{seq:010d}.json"
+    return f"turns/v1/{conversation[:8]}/{conversation}.{seq:010d}.json"
 
 
 @pytest.fixture

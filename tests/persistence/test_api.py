@@ -277,7 +277,7 @@ def test_hostile_input_comes_back_faithful_or_is_refused_by_name_and_nothing_is_
     for name, (conversation, text) in stored.items():
         (turn,) = get(f"/conversations/{conversation}/turns").json()["turns"]
         assert text is None or turn["messages"][0]["content"] == redact_text(text), name
-        (path,) = archive.glob(f"turns/v1/*/{conversation}/*.json")
+        (path,) = archive.glob(f"turns/v1/*/{conversation}.*.json")
         assert json.loads(path.read_bytes())["content"]["messages"] == turn["messages"], name
     assert verify(configured_sink()).ok
 
