@@ -4,10 +4,11 @@ from typing import Any
 
 TICK_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
+HOUR_SECONDS = 3600.0
 
 
 def beat_schedule(destinations: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return Celery's ``beat_schedule``: one relay per destination, and the outbox's upkeep."""
+    """Return Celery's ``beat_schedule``: relays for the settings' destinations, and the upkeep of outbox and claims."""
     relays = {
         f"relay-{name}": {
             "task": "outbox.relay",
@@ -23,6 +24,25 @@ def beat_schedule(destinations: dict[str, dict[str, Any]]) -> dict[str, dict[str
             "schedule": seconds,
             "options": {"queue": "maintenance", "expires": seconds},
         }
-        for name, seconds in (("rescue", SWEEP_SECONDS), ("reconcile", 30.0), ("prune", 60.0))
+        for name, seconds in (
+            ("relay_sources", TICK_SECONDS),
+            ("rescue", SWEEP_SECONDS),
+            ("reconcile", 30.0),
+            ("prune", 60.0),
+        )
     }
-    return relays | upkeep
+    claims = {
+        "sweep_claims": {
+            "task": "persistence.sweep_claims",
+            "schedule": HOUR_SECONDS,
+            "options": {"queue": "maintenance", "expires": HOUR_SECONDS},
+        }
+    }
+    desk = {
+        "sweep_cases": {
+            "task": "handoff.sweep",
+            "schedule": SWEEP_SECONDS,
+            "options": {"queue": "maintenance", "expires": SWEEP_SECONDS},
+        }
+    }
+    return relays | upkeep | claims | desk

@@ -17,6 +17,7 @@ DEVELOPMENT = env.flag("HOLDFAST_DEVELOPMENT", default=not env.is_set("DATABASE_
 DEVELOPMENT_SECRET = "development-only-not-a-secret-" + "0" * 32
 
 SECRET_KEY = env.secret("SECRET_KEY", DEVELOPMENT_SECRET if DEVELOPMENT else "")
+SECRET_KEY_FALLBACKS = [key for key in env.secret("SECRET_KEY_FALLBACKS").split(",") if key]
 HASH_SECRET = env.secret("HASH_SECRET", DEVELOPMENT_SECRET if DEVELOPMENT else "")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]" if DEVELOPMENT else "")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
@@ -104,12 +105,24 @@ ARCHIVE_S3_ACCESS_KEY_ID = env.secret("ARCHIVE_S3_ACCESS_KEY_ID")
 ARCHIVE_S3_SECRET_ACCESS_KEY = env.secret("ARCHIVE_S3_SECRET_ACCESS_KEY")
 ARCHIVE_CALL_DEADLINE_SECONDS = env.number("ARCHIVE_CALL_DEADLINE_SECONDS", 8, at_least=0.1, at_most=25)
 ARCHIVE_CONCURRENCY = env.integer("ARCHIVE_CONCURRENCY", 8, at_least=1, at_most=64)
+CLAIM_CHECK_URL = env.text("CLAIM_CHECK_URL", f"{ARCHIVE_URL.rstrip('/')}/claims" if ARCHIVE_URL else "")
+CLAIM_CHECK_GRACE_HOURS = env.number("CLAIM_CHECK_GRACE_HOURS", 24, at_least=0, at_most=24 * 365)
+CLAIM_CHECK_ABANDONED_DAYS = env.number("CLAIM_CHECK_ABANDONED_DAYS", 14, at_least=1, at_most=3650)
 
 # --- The outbox -------------------------------------------------------------------------------------------
 OUTBOX_DESTINATIONS = destinations()
+OUTBOX_DESTINATION_SOURCES = ["handoff.endpoints.Endpoints"]
 OUTBOX_RELAY_BUDGET_SECONDS = env.number("OUTBOX_RELAY_BUDGET_SECONDS", 5, at_least=1, at_most=300)
 OUTBOX_POLL_SECONDS = env.number("OUTBOX_POLL_SECONDS", 0.03, at_least=0.005, at_most=5)
 OUTBOX_KEEP_DELIVERED_HOURS = env.number("OUTBOX_KEEP_DELIVERED_HOURS", 24, at_least=0, at_most=24 * 365)
+OUTBOX_KEEP_ATTEMPTS_DAYS = env.number("OUTBOX_KEEP_ATTEMPTS_DAYS", 30, at_least=0, at_most=3650)
+
+# --- Handoffs ---------------------------------------------------------------------------------------------
+# A conversation that is handed off so often within so many minutes is going in circles.
+HANDOFF_LOOP_LIMIT = env.integer("HANDOFF_LOOP_LIMIT", 3, at_least=1, at_most=100)
+HANDOFF_LOOP_MINUTES = env.integer("HANDOFF_LOOP_MINUTES", 60, at_least=1, at_most=10_080)
+CLAIM_CHECK_BYTES = env.integer("CLAIM_CHECK_BYTES", 48 * 1024, at_least=1024, at_most=60 * 1024)
+OUTBOUND_ALLOWED_HOSTS = env.words("OUTBOUND_ALLOWED_HOSTS")
 
 # --- Celery: messages are nudges without data or authority ------------------------------------------------
 REDIS_URL = env.secret("REDIS_URL", _local.get("redis_url", ""))
@@ -148,6 +161,12 @@ STATIC_URL = "static/"
 STATIC_ROOT = env.text("STATIC_ROOT", "" if DEVELOPMENT else str(BASE_DIR / "static")) or None
 WHITENOISE_USE_FINDERS = DEVELOPMENT
 BEHIND_TLS = env.flag("BEHIND_TLS", default=not DEVELOPMENT)
+# Where others reach this installation: in links to cases, and in addresses of claim checks.
+_host = next((host for host in ALLOWED_HOSTS if not host.startswith((".", "*"))), "")
+PUBLIC_URL = env.text(
+    "PUBLIC_URL",
+    "http://127.0.0.1:8000" if DEVELOPMENT else f"http{'s' * BEHIND_TLS}://{_host}" if _host else "",
+)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_SSL_REDIRECT = BEHIND_TLS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
@@ -171,4 +190,10 @@ UNFOLD = {
     "SITE_HEADER": "Holdfast",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "handoff.admin.dashboard.callback",
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": "handoff.admin.access.navigation",
+    },
 }

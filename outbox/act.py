@@ -24,7 +24,7 @@ def act(destination: Destination, lanes: Sequence[ClaimedLane], *, claimed_at: f
         return time.monotonic() - claimed_at < destination.lease / 2
 
     try:
-        return load_handler(destination.handler).deliver(waiting, may_send)
+        return load_handler(destination).deliver(waiting, may_send)
     except Exception as error:
         log.exception("the handler of %s failed; the events stay and are tried again", destination.name)
         return {deliveries[0].id: Failed(f"handler_error:{type(error).__name__}") for deliveries in waiting}

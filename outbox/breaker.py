@@ -40,7 +40,9 @@ def apply(
         open_breaker(cursor, destination, gone.code, parked=f"gone: {gone.code}")
     elif any(isinstance(outcome, Delivered) for outcome in found):
         cursor.execute(CLOSE, {"destination": destination.name})
-    elif out := next((outcome for outcome in found if isinstance(outcome, Unavailable)), None):
+    elif out := next(
+        (outcome for outcome in found if isinstance(outcome, Unavailable) and outcome.breaker), None
+    ):
         open_breaker(cursor, destination, out.code, at_least=out.after or 0)
 
 

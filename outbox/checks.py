@@ -23,7 +23,7 @@ def check_destinations(**_: Any) -> list[CheckMessage]:
             hint = "docs/operations.md lists the keys of a destination."
             found.append(Error(f"Destination {name!r}: {error}.", hint=hint, id="outbox.E001"))
             continue
-        found += _check_handler(destination) + _check_numbers(destination)
+        found += _check_handler(destination) + _check_layers(destination) + _check_numbers(destination)
     return found
 
 
@@ -38,6 +38,36 @@ def _check_handler(destination: Destination) -> list[CheckMessage]:
         message = f"Destination {destination.name!r}: {destination.handler} has no deliver()."
         return [Error(message, hint=hint, id="outbox.E003")]
     return []
+
+
+def _check_layers(destination: Destination) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for path in destination.layers:
+        try:
+            usable = callable(getattr(import_string(path), "deliver", None))
+        except ImportError:
+            usable = False
+        if not usable:
+            hint = "Name a class by its dotted path; it takes the inner handler and the destination, and delivers."
+            message = f"Destination {destination.name!r}: {path} is not a layer."
+            found.append(Error(message, hint=hint, id="outbox.E009"))
+    return found
+
+
+@register
+def check_sources(**_: Any) -> list[CheckMessage]:
+    """Check that every source of destinations can be loaded; what it holds is in the database, and not looked at."""
+    found: list[CheckMessage] = []
+    for path in settings.OUTBOX_DESTINATION_SOURCES:
+        try:
+            source = import_string(path)
+            usable = callable(getattr(source, "all", None)) and callable(getattr(source, "one", None))
+        except ImportError:
+            usable = False
+        if not usable:
+            hint = "Give it all() and one(name), as outbox.destinations.Source describes."
+            found.append(Error(f"{path} is not a source of destinations.", hint=hint, id="outbox.E010"))
+    return found
 
 
 def _check_numbers(destination: Destination) -> list[CheckMessage]:

@@ -1,9 +1,12 @@
-"""The registry of destinations, built from ``settings.OUTBOX_DESTINATIONS``.
+"""The registry of destinations: ``settings.OUTBOX_DESTINATIONS``, and the sources in ``OUTBOX_DESTINATION_SOURCES``.
 
-A destination is a name, a handler by dotted path, and how patient to be with it. ``outbox.checks`` refuses an entry
-that cannot work before the first process starts.
+A destination is a name, a handler by dotted path, and how patient to be with it. Those of the settings receive events
+by type, and ``outbox.checks`` refuses one that cannot work before the first process starts. A source knows more of
+them, which come and go while everything runs, such as endpoints that people configure; those receive only what is
+enqueued for them by name.
 """
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
@@ -15,12 +18,17 @@ from django.utils.module_loading import import_string
 
 from outbox.outcomes import ClaimedDelivery, Outcome
 
+Entry = dict[str, Any]
 MaySend = Callable[[], bool]
 OnExhausted = Literal["repeat", "park", "skip"]
 
 
 class Handler(Protocol):
-    """What carries deliveries to a destination. It runs outside every transaction."""
+    """What carries deliveries to a destination. It runs outside every transaction.
+
+    A handler's class is called with the Destination, and a layer's with the handler that it wraps and the Destination;
+    both are made once per process and definition, and may keep connections open.
+    """
 
     def deliver(self, lanes: Sequence[Sequence[ClaimedDelivery]], may_send: MaySend) -> dict[int, Outcome]:
         """Carry each lane's deliveries in the order given, and return an outcome by delivery id.
@@ -31,14 +39,27 @@ class Handler(Protocol):
         ...
 
 
+class Source(Protocol):
+    """Destinations that are not in the settings. Entries have the keys of ``OUTBOX_DESTINATIONS``."""
+
+    def all(self) -> dict[str, Entry]:
+        """Return every entry by its destination's name."""
+        ...
+
+    def one(self, name: str) -> Entry | None:
+        """Return the entry of one destination, or None when this source does not know it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """One entry of the registry. Times are seconds."""
 
     name: str
-    handler: str  # dotted path of a Handler class that takes no arguments
+    handler: str  # dotted path of a Handler class
     queue: str  # the Celery queue of its relay
-    events: tuple[str, ...]  # event types that it receives
+    events: tuple[str, ...] = ()  # event types that it receives without being named
+    layers: tuple[str, ...] = ()  # dotted paths of what wraps the handler, the outermost first
     schedule: tuple[float, ...] = (0, 5, 30, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     jitter: float = 0.2  # each delay is multiplied by 1 ± jitter
     on_exhausted: OnExhausted = (
@@ -73,10 +94,10 @@ class Destination:
 
 
 class UnknownDestination(Exception):
-    """There is no destination of that name in ``OUTBOX_DESTINATIONS``."""
+    """There is no destination of that name, neither in the settings nor in a source."""
 
 
-def parse(name: str, entry: dict[str, Any]) -> Destination:
+def parse(name: str, entry: Entry) -> Destination:
     """Return the entry as a Destination. Raises TypeError for a key that does not exist or one that is missing."""
     known = {spec.name for spec in fields(Destination)} - {"name"}
     if unknown := set(entry) - known:
@@ -88,23 +109,46 @@ def parse(name: str, entry: dict[str, Any]) -> Destination:
 
 
 def destinations() -> dict[str, Destination]:
-    """Return every destination by name."""
-    return {name: parse(name, entry) for name, entry in settings.OUTBOX_DESTINATIONS.items()}
+    """Return every destination by name, those of the sources included."""
+    found = sourced_destinations()
+    return found | {name: parse(name, entry) for name, entry in settings.OUTBOX_DESTINATIONS.items()}
+
+
+def sourced_destinations() -> dict[str, Destination]:
+    """Return by name the destinations that only a source knows."""
+    fixed = settings.OUTBOX_DESTINATIONS
+    return {
+        name: parse(name, entry)
+        for source in sources()
+        for name, entry in source.all().items()
+        if name not in fixed
+    }
 
 
 def destination(name: str) -> Destination:
     """Return one destination. Raises UnknownDestination with the names that exist."""
     entry = settings.OUTBOX_DESTINATIONS.get(name)
     if entry is None:
-        known = ", ".join(sorted(settings.OUTBOX_DESTINATIONS)) or "none"
+        entry = next((found for source in sources() if (found := source.one(name)) is not None), None)
+    if entry is None:
+        known = ", ".join(sorted(destinations())) or "none"
         raise UnknownDestination(f"There is no destination {name!r}; configured are: {known}.")
     return parse(name, entry)
 
 
+def sources() -> list[Source]:
+    """Return what ``OUTBOX_DESTINATION_SOURCES`` names; a class is called for its instance."""
+    named = [import_string(path) for path in settings.OUTBOX_DESTINATION_SOURCES]
+    return [found() if isinstance(found, type) else found for found in named]
+
+
 def destinations_for(event_type: str) -> list[str]:
-    """Return the names of the destinations that receive this event type, sorted: lanes are locked in that order."""
+    """Return the names of the destinations that receive this event type, sorted: lanes are locked in that order.
+
+    Every turn comes through here: it looks at the settings alone, never at a source.
+    """
     return _routes(
-        tuple((name, tuple(entry["events"])) for name, entry in settings.OUTBOX_DESTINATIONS.items())
+        tuple((name, tuple(entry.get("events", ()))) for name, entry in settings.OUTBOX_DESTINATIONS.items())
     )[event_type]
 
 
@@ -127,8 +171,31 @@ class _Routes(dict[str, list[str]]):
         return self[event_type]
 
 
-@lru_cache(maxsize=32)
-def load_handler(dotted_path: str) -> Handler:
-    """Return the handler, made once per process: it may keep connections open."""
-    handler: Handler = import_string(dotted_path)()
+class _Handlers:
+    """Handlers with their layers, one per destination in this process, made anew when its definition changes."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[str, Handler]] = {}
+
+    def __call__(self, destination: Destination) -> Handler:
+        """Return the destination's handler inside its layers. Raises what their constructors raise."""
+        parts = [destination.handler, destination.layers, destination.options]
+        definition = json.dumps(parts, sort_keys=True, default=str)
+        known = self._made.get(destination.name)
+        if known is None or known[0] != definition:
+            known = self._made[destination.name] = (definition, _compose(destination))
+        return known[1]
+
+    def cache_clear(self) -> None:
+        """Forget all of them, as after a change of settings that the definitions do not show."""
+        self._made.clear()
+
+
+load_handler = _Handlers()
+
+
+def _compose(destination: Destination) -> Handler:
+    handler: Handler = import_string(destination.handler)(destination)
+    for path in reversed(destination.layers):
+        handler = import_string(path)(handler, destination)
     return handler

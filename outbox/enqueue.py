@@ -1,6 +1,7 @@
 """``enqueue``: write an event and its deliveries inside the transaction of what it tells about."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,8 +29,11 @@ def enqueue(
     schema_version: int = 1,
     idempotency_key: str | None = None,
     headers: dict[str, Any] | None = None,
+    destinations: Sequence[str] = (),
 ) -> UUID:
-    """Write one event and one delivery per destination that receives its type. Returns the event's id.
+    """Write one event and one delivery per destination that receives its type, and per one that ``destinations`` names.
+
+    Returns the event's id. A name is taken as it is: whoever names a destination knows that it exists.
 
     Deliveries of one ``ordering_key`` reach each destination in the order of ``ordering_seq``, and of enqueueing where
     that is equal. Call it last in the transaction: it holds the lane's lock until the commit. With an
@@ -54,7 +58,7 @@ def enqueue(
                 "idempotency_key": idempotency_key,
                 "payload": json.dumps(payload),
                 "headers": json.dumps(headers or {}),
-                "destinations": destinations_for(event_type),
+                "destinations": sorted({*destinations_for(event_type), *destinations}),
             },
         )
         (event_id,) = cursor.fetchone()

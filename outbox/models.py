@@ -2,7 +2,8 @@
 
 An event says what happened, once. Each destination gets one narrow delivery of it. The deliveries of one destination
 and ordering key share a lane, which is leased and fenced as a whole: the claim touches lanes only.
-Rows are written by ``outbox_enqueue`` (migration 0002), ``claim``, ``settle``, ``upkeep`` and ``operate`` alone.
+Rows are written by ``outbox_enqueue`` (migration 0002), ``claim``, ``settle``, ``upkeep``, ``operate`` and
+``attempts`` alone.
 """
 
 from django.db import models
@@ -138,6 +139,46 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_id} → lane {self.lane_id}"
+
+
+class DeliveryAttempt(models.Model):
+    """One send of one event to one destination. Without an ``outcome`` it runs now, or its worker died.
+
+    No foreign key: the log outlives the event, which is pruned soon after its last delivery arrived.
+    """
+
+    event_id = models.UUIDField()
+    event_type = models.CharField(max_length=100)
+    ordering_key = models.CharField(max_length=200)
+    destination = models.CharField(max_length=100)
+    number = models.PositiveIntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+    outcome = models.CharField(max_length=20, default="", blank=True)
+    status_code = models.PositiveSmallIntegerField(null=True, blank=True)
+    error_code = models.CharField(max_length=100, default="", blank=True)
+    excerpt = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "outbox_delivery_attempt"
+        verbose_name = "delivery attempt"
+        constraints = [
+            # Read by begin and by the delivery's page; it makes two workers that begin at once take two numbers.
+            models.UniqueConstraint(
+                fields=["event_id", "destination", "number"], name="outbox_delivery_attempt_number_once"
+            ),
+        ]
+        indexes = [
+            # Read by the delivery log of one case or conversation.
+            models.Index(fields=["ordering_key", "id"], name="outbox_attempt_key"),
+            # Read by the admin's list of one destination.
+            models.Index(fields=["destination", "id"], name="outbox_attempt_destination"),
+            # Read by prune.
+            models.Index(fields=["started_at"], name="outbox_attempt_started"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} → {self.destination}, attempt {self.number}"
 
 
 class DestinationState(models.Model):

@@ -85,6 +85,13 @@ class Which:
 ALL = Which()
 
 
+def count_stuck(destination: str, which: Which = ALL) -> int:
+    """Return how many deliveries a redrive would take now, at most ``LIMIT``."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({STUCK}) AS found", which.parameters(destination))
+        return int(cursor.fetchone()[0])
+
+
 def redrive(destination: str, which: Which = ALL) -> int:
     """Try dead and parked deliveries again: each gets a new delivery at its old place. Returns how many.
 

@@ -49,10 +49,15 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The whole destination is out: nothing is said about this event, no attempt is spent, the breaker opens."""
+    """The whole destination is out: nothing is said about this event, no attempt is spent, the breaker opens.
+
+    With ``breaker=False`` it is not the destination that is out, but something of ours that this event needs: others
+    go on, and this one waits ``after`` seconds.
+    """
 
     code: str
     after: float | None = None
+    breaker: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +82,13 @@ class Gone:
 
 
 Outcome = Delivered | Failed | Unavailable | Dead | Parked | Gone
+
+
+def word(outcome: Outcome) -> str:
+    """Return the outcome as one word, for a log: delivered, failed, unavailable, dead, parked or gone."""
+    return type(outcome).__name__.lower()
+
+
+def code_of(outcome: Outcome) -> str:
+    """Return why it was not delivered, or "" when it was."""
+    return "" if isinstance(outcome, Delivered) else outcome.code

@@ -1,5 +1,6 @@
 """Reads: how the outbox stands, by destination. Everything comes from Postgres, so it is true with no broker at all."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
@@ -28,6 +29,24 @@ STATES = """
 SELECT destination, parked_reason, last_error_code, coalesce(open_until > clock_timestamp(), false)
 FROM outbox_destination_state
 """
+# One look into the index of due lanes for each name; a parked or resting destination is left alone.
+DUE = """
+SELECT given.name FROM unnest(%(names)s::text[]) AS given (name)
+WHERE EXISTS (SELECT FROM outbox_lane WHERE destination = given.name AND due_at < 'infinity'
+              AND due_at <= clock_timestamp() AND leased_until IS NULL)
+  AND NOT EXISTS (SELECT FROM outbox_destination_state AS state WHERE state.destination = given.name
+                  AND (state.parked_reason <> '' OR state.open_until > clock_timestamp()))
+ORDER BY given.name
+"""
+
+
+def due(names: Sequence[str]) -> list[str]:
+    """Return which of these destinations have a lane that could be claimed now."""
+    if not names:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(DUE, {"names": list(names)})
+        return [name for (name,) in cursor.fetchall()]
 
 
 def status() -> dict[str, dict[str, Any]]:

@@ -21,6 +21,7 @@ UPDATE outbox_lane SET leased_until = NULL, rescues = rescues + 1,
 WHERE id = ANY (ARRAY(SELECT id FROM expired))
 RETURNING parked_reason <> ''
 """
+EXPIRED = "SELECT DISTINCT destination FROM outbox_lane WHERE leased_until < clock_timestamp()"
 ASLEEP_WITH_PENDING = """
 SELECT DISTINCT lane.id, lane.destination FROM outbox_delivery AS delivery
 JOIN outbox_lane AS lane ON lane.id = delivery.lane_id
@@ -55,6 +56,13 @@ def rescue(destination: Destination) -> int:
     tally.add("poisoned", sum(parked))
     tally.flush()
     return len(parked)
+
+
+def with_expired_leases() -> set[str]:
+    """Return the names of the destinations that have a lane to rescue; one statement, however many there are."""
+    with connection.cursor() as cursor:
+        cursor.execute(EXPIRED)
+        return {name for (name,) in cursor.fetchall()}
 
 
 def asleep_with_pending() -> Counter[str]:

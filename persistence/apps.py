@@ -6,4 +6,6 @@ class PersistenceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from persistence import checks  # noqa: F401, PLC0415 - Django registers system checks when apps are ready
+        # Django registers system checks when apps are ready.
+        from persistence import checks  # noqa: F401, PLC0415
+        from persistence.claim_check import checks as claim_checks  # noqa: F401, PLC0415

@@ -86,7 +86,8 @@ class StaleControl(Conflict):
         self.control, self.control_epoch = control, control_epoch
         super().__init__(
             f"Nothing was stored. Control is now {control!r} at epoch {control_epoch}. "
-            "Do not send this answer to the customer; ask for the context again."
+            "Do not send this answer to the customer. To keep what the customer said, send the turn again without the "
+            "assistant's message and under this epoch; then ask for the context."
         )
 
     def current(self) -> dict[str, Any]:

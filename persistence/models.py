@@ -1,11 +1,14 @@
-"""Conversations, their turns, and the keys that open the API.
+"""Conversations, their turns, the keys that open the API, and who may read and did read what.
 
 Rows are written by ``persistence_record_turn`` (migration 0002), by ``archive restore`` and by ``apikeys`` alone.
 """
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+
+from persistence.claim_check.models import ClaimCheck as ClaimCheck
 
 
 class Conversation(models.Model):
@@ -117,3 +120,39 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.domain} · {self.name} ({self.prefix}…)"
+
+
+class DomainAccess(models.Model):
+    """A user may see one domain. Superusers see all; everybody else sees only what is named here."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="domain_access")
+    domain = models.CharField(max_length=63)
+
+    class Meta:
+        db_table = "persistence_domain_access"
+        verbose_name = "access to a domain"
+        verbose_name_plural = "access to domains"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "domain"], name="persistence_domain_access_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.domain}"
+
+
+class TranscriptReading(models.Model):
+    """Somebody looked at what a customer said. Append-only; kept when the user is gone, by the name they had."""
+
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="readings")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    username = models.CharField(max_length=150)
+    page = models.CharField(max_length=40)
+    from_seq = models.PositiveBigIntegerField()
+    to_seq = models.PositiveBigIntegerField()
+    read_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "persistence_transcript_reading"
+
+    def __str__(self) -> str:
+        return f"{self.username} read {self.from_seq}–{self.to_seq} of conversation {self.conversation_id}"

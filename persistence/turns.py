@@ -28,6 +28,7 @@ PARAMETERS = {
     "event_id": "uuid",
     "headers": "jsonb",
     "destinations": "text[]",
+    "only_under": "text",
 }
 COLUMNS = "outcome, turn_id, conversation_id, seq, control, control_epoch, created_at"
 ANSWER = f"SELECT {COLUMNS} FROM persistence_record_turn"
@@ -35,10 +36,10 @@ VALUES = ", ".join(f"%({name})s" for name in PARAMETERS)
 RECORD = f"{ANSWER}({VALUES})"
 # Parsing the call anew each time costs a good part of the turn, so each server connection learns it once.
 PREPARE = (
-    f"PREPARE holdfast_record_turn_1 ({', '.join(PARAMETERS.values())}) AS "
+    f"PREPARE holdfast_record_turn_2 ({', '.join(PARAMETERS.values())}) AS "
     f"{ANSWER}({', '.join(f'${number}' for number in range(1, len(PARAMETERS) + 1))})"
 )
-EXECUTE = f"EXECUTE holdfast_record_turn_1({VALUES})"
+EXECUTE = f"EXECUTE holdfast_record_turn_2({VALUES})"
 FIND_SESSION = """
 SELECT hash_version FROM persistence_conversation
 WHERE (session_hash, hash_version) IN %s AND control <> 'closed' ORDER BY hash_version DESC LIMIT 1
@@ -91,8 +92,15 @@ def record_turn(
     return record(domain, turn_request(given | facts))
 
 
-def record(domain: str, turn: TurnRequest) -> RecordedTurn:
+class OtherControl(Exception):
+    """The conversation is not under the control that the caller asked for. Nothing was stored."""
+
+
+def record(domain: str, turn: TurnRequest, *, only_under: str | None = None) -> RecordedTurn:
     """Do what ``record_turn`` does, for a request that has been checked.
+
+    With ``only_under`` (``bot``, …) the turn is stored only while the conversation is under that control, and
+    OtherControl is raised otherwise.
 
     One statement in autocommit mode *is* a durable transaction, without the two round trips of BEGIN and COMMIT
     (docs/decisions/0002).
@@ -103,27 +111,34 @@ def record(domain: str, turn: TurnRequest) -> RecordedTurn:
         )
     with translated():
         try:
-            return write_turn(domain, turn)
+            return write_turn(domain, turn, only_under=only_under)
         except IntegrityError as error:
-            if "persistence_turn_request_once" not in str(error):
+            if not lost_request_race(error):
                 raise
-            return write_turn(
-                domain, turn
-            )  # two sessions raced for one request id; the winner is visible now
+            return write_turn(domain, turn, only_under=only_under)  # the winner is visible now
 
 
-def write_turn(domain: str, turn: TurnRequest) -> RecordedTurn:
+def lost_request_race(error: IntegrityError) -> bool:
+    """Say whether two sessions raced for one request id; the loser asks again, and its transaction with it."""
+    return "persistence_turn_request_once" in str(error)
+
+
+def write_turn(
+    domain: str, turn: TurnRequest, *, session: Session | None = None, only_under: str | None = None
+) -> RecordedTurn:
     """Write a checked turn in one statement: atomic in itself, and part of the caller's transaction where one is open.
 
     1. hash, redact and digest · 2. one statement · 3. what it answered, as a turn or as the conflict that it met.
+    ``session`` is given where the conversation is known already and its session id, which rests nowhere, is not.
     """
     hash_secrets = secrets_from_settings()
-    candidates = sessions(domain, turn, hash_secrets)
     with connection.cursor() as cursor:
-        session = candidates[0] if len(candidates) == 1 else find_session(cursor, candidates)
-        call(cursor, statement_parameters(turn, session, hash_secrets))
+        found = session or find_session(cursor, sessions(domain, turn, hash_secrets))
+        call(cursor, statement_parameters(turn, found, hash_secrets) | {"only_under": only_under})
         outcome, turn_id, conversation_id, seq, control, control_epoch, created_at = cursor.fetchone()
     match outcome:
+        case "other_control":
+            raise OtherControl(control)
         case "request_id_reused":
             raise RequestIdReused(turn.request_id)
         case "stale_sequence":
@@ -159,6 +174,8 @@ def call(cursor: Any, parameters: dict[str, Any]) -> None:
 
 def find_session(cursor: Any, candidates: list[Session]) -> Session:
     """While a hash secret is being rotated, return the session of a conversation that began under an earlier one."""
+    if len(candidates) == 1:
+        return candidates[0]
     cursor.execute(
         FIND_SESSION, [tuple((session.session_hash, session.hash_version) for session in candidates)]
     )

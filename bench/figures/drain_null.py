@@ -12,7 +12,7 @@ from bench.harness.load import due_lanes
 from bench.harness.private import empty_tables, settle_down, unhurried
 from bench.harness.result import Figure, at_least
 from bench.harness.sizes import Size
-from outbox.destinations import MaySend
+from outbox.destinations import Destination, MaySend
 from outbox.outcomes import ClaimedDelivery, Delivered, Outcome
 
 BAR = 10_000
@@ -43,6 +43,9 @@ FINISH = "DELETE FROM bench_queue WHERE id = ANY (%s)"
 
 class NullHandler:
     """Delivers everything, nowhere."""
+
+    def __init__(self, _destination: Destination) -> None:
+        pass
 
     def deliver(self, lanes: Sequence[Sequence[ClaimedDelivery]], may_send: MaySend) -> dict[int, Outcome]:
         """Return Delivered for each."""

@@ -19,10 +19,20 @@ from outbox.admin.lookups import (
 from outbox.adminkit.keyset import Keyset
 from outbox.adminkit.readonly import Choice, ReadOnlyAdmin, searched, selected_ids
 from outbox.adminkit.show import code, link, short, status_badge, when
-from outbox.models import Delivery
+from outbox.models import Delivery, DeliveryAttempt
 
 # Both partial indexes are on (lane, seq, id), and the primary key keeps the newest first.
 BY_LANE, NEWEST = Keyset(("lane_id", "seq", "id")), Keyset(("id",), descending=True)
+
+ATTEMPTS_SHOWN = 50
+
+
+def attempts_of(delivery: Delivery) -> list[DeliveryAttempt]:
+    """Return the last sends of this event to this destination, the newest first, redriven deliveries included."""
+    found = DeliveryAttempt.objects.filter(
+        event_id=delivery.event_id, destination=delivery.lane.destination
+    ).order_by("-number")
+    return list(found[:ATTEMPTS_SHOWN])
 
 
 class Shown(Choice):
@@ -78,7 +88,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     actions = ("redrive",)
     fields = ("event_link_", "state", "lane_link", "seq", "attempts", "next_time", "last_error", "settled")
     readonly_fields = fields
-    change_form_outer_after_template = "outbox/admin/delivery_actions.html"
+    change_form_outer_after_template = "outbox/admin/delivery_after.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         # A statement of its own for the lanes: joined, the planner may walk all lanes to merge them in.
@@ -104,6 +114,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
         found: Model | None = context.get("original")
         stuck = isinstance(found, Delivery) and found.status in STUCK
         context["may_redrive"] = stuck and self.has_operate_permission(request)
+        if isinstance(found, Delivery):
+            context |= {"attempts": attempts_of(found), "attempts_shown": ATTEMPTS_SHOWN}
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.action(description="Redrive: try again, at the old place in the order", permissions=["operate"])

@@ -6,10 +6,13 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.safestring import SafeString
+from django.utils.timezone import get_current_timezone_name
 
 from outbox import operate, selectors
 from outbox.admin.lookups import many
+from outbox.admin.redrive import RangeForm
 from outbox.adminkit.readonly import ReadOnlyAdmin
 from outbox.adminkit.show import badge, code, when
 from outbox.models import DestinationState
@@ -19,6 +22,10 @@ from outbox.models import DestinationState
 class DestinationAdmin(ReadOnlyAdmin):
     fields = ("destination_", "state", "failures", "open", "parked_reason", "last_error_code", "changed")
     readonly_fields = fields
+
+    def get_urls(self) -> list[Any]:
+        redrive = self.admin_site.admin_view(self.redrive_view)
+        return [path("redrive/", redrive, name="outbox_destinationstate_redrive"), *super().get_urls()]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -42,6 +49,31 @@ class DestinationAdmin(ReadOnlyAdmin):
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "outbox/admin/destinations.html", context)
+
+    def redrive_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Count what got stuck within a range of time (GET), and redrive it (POST)."""
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        given = request.POST or request.GET
+        form = RangeForm(sorted(selectors.status()), given or None)
+        valid = form.is_bound and form.is_valid()
+        if valid and request.method == "POST":
+            level, words = redriven(form.redrive(), form.cleaned_data["destination"])
+            self.message_user(request, words, level)
+            self.log_operated(request, [form.cleaned_data["destination"]], words)
+            return HttpResponseRedirect(reverse("admin:outbox_destinationstate_changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Redrive a range of time",
+            "opts": self.opts,
+            "media": self.media,
+            "form": form,
+            "count": form.count() if valid else None,
+            "limit": operate.LIMIT,
+            "zone": get_current_timezone_name(),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "outbox/admin/redrive.html", context)
 
     def operate(self, request: HttpRequest) -> HttpResponse:
         """Run the switch that was pressed, through ``outbox.operate``, and say what happened."""
@@ -71,14 +103,8 @@ class DestinationAdmin(ReadOnlyAdmin):
                 return messages.SUCCESS, f"{name} is released: it is called again at once."
             case "release":
                 return messages.WARNING, f"{name} was neither parked nor resting; nothing was changed."
-            case "redrive" if done := operate.redrive(name):
-                more = " There may be more: press again." if done >= operate.LIMIT else ""
-                words = (
-                    f"{many(done, 'delivery', 'deliveries')} redriven; their conversations go on in order."
-                )
-                return messages.SUCCESS, words + more
             case "redrive":
-                return messages.WARNING, f"Nothing is dead or parked for {name}; nothing was changed."
+                return redriven(operate.redrive(name), name)
         return messages.ERROR, "That button does nothing; nothing was changed."
 
     @admin.display(description="destination")
@@ -104,3 +130,12 @@ def read_state(figures: dict[str, Any]) -> tuple[str, str, str]:
     """Return the state's word, its colour and the reason behind it."""
     word, _, reason = str(figures["state"]).partition(": ")
     return word, {"ok": "good", "resting": "bad", "parked": "warn"}.get(word, "calm"), reason
+
+
+def redriven(done: int, name: str) -> tuple[int, str]:
+    """Return the message's level and words for so many redriven deliveries."""
+    if not done:
+        return messages.WARNING, f"Nothing is dead or parked for {name}; nothing was changed."
+    more = " There may be more: press again." if done >= operate.LIMIT else ""
+    words = f"{many(done, 'delivery', 'deliveries')} redriven; their conversations go on in order."
+    return messages.SUCCESS, words + more

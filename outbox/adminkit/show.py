@@ -14,6 +14,14 @@ from django.utils.timezone import localtime
 
 UUID_LENGTH = 36
 COLOURS = {"good", "bad", "warn", "busy", "calm"}
+OUTCOMES = {
+    "delivered": "good",
+    "failed": "warn",
+    "unavailable": "warn",
+    "dead": "bad",
+    "gone": "bad",
+    "parked": "warn",
+}
 STATUSES = {"pending": "busy", "delivered": "good", "dead": "bad", "parked": "warn"}
 
 
@@ -26,6 +34,11 @@ def badge(text: str, colour: str = "calm") -> SafeString:
 def status_badge(status: str) -> SafeString:
     """Return a delivery's status, coloured."""
     return badge(status, STATUSES.get(status, "calm"))
+
+
+def attempt_badge(outcome: str) -> SafeString:
+    """Return how a send ended, coloured; one without an end runs now, or its worker died."""
+    return badge(outcome.replace("_", " ") or "no end", OUTCOMES.get(outcome, "busy"))
 
 
 def code(text: object) -> SafeString:
@@ -49,6 +62,11 @@ def link(url_name: str, pk: object, content: object) -> SafeString:
 def json_block(value: Any) -> SafeString:
     """Return a JSON value, readable, with every character as it is stored."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
+    return format_html('<pre class="hf-json"><bdi>{}</bdi></pre>', text)
+
+
+def plain_block(text: str) -> SafeString:
+    """Return a text of several lines as it is stored."""
     return format_html('<pre class="hf-json"><bdi>{}</bdi></pre>', text)
 
 

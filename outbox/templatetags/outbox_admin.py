@@ -5,10 +5,11 @@ from datetime import datetime
 from django import template
 from django.utils.safestring import SafeString
 
-from outbox.adminkit.show import badge, status_badge, when
+from outbox.adminkit.show import attempt_badge, badge, status_badge, when
 
 register = template.Library()
 register.simple_tag(status_badge)
+register.simple_tag(attempt_badge)
 
 
 @register.simple_tag

@@ -1,7 +1,8 @@
-"""Conversations, turns and API keys in the admin: read-only, readable, fast at a million turns."""
+"""Conversations, turns, API keys and who read what, in the admin: read-only, readable, fast at a million turns."""
 
 from persistence.admin.apikeys import ApiKeyAdmin
 from persistence.admin.conversations import ConversationAdmin
+from persistence.admin.readings import ReadingAdmin
 from persistence.admin.turns import TurnAdmin
 
-__all__ = ["ApiKeyAdmin", "ConversationAdmin", "TurnAdmin"]
+__all__ = ["ApiKeyAdmin", "ConversationAdmin", "ReadingAdmin", "TurnAdmin"]

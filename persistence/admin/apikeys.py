@@ -10,11 +10,12 @@ from django.utils.safestring import SafeString
 from outbox.adminkit.readonly import ReadOnlyAdmin, selected_ids
 from outbox.adminkit.show import badge, code, when
 from persistence import apikeys
+from persistence.admin.scoped import OwnDomains
 from persistence.models import ApiKey
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnlyAdmin):
+class ApiKeyAdmin(OwnDomains, ReadOnlyAdmin):
     about = (
         "Each key opens one domain of the API. It is shown once, when it is made: manage.py apikey create "
         "DOMAIN. To rotate, make a new one, change the callers over, then revoke the old one here."
@@ -29,8 +30,9 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).defer("key_hash")
 
     @admin.action(description="Revoke: the key stops working for good", permissions=["operate"])
-    def revoke(self, request: HttpRequest, _queryset: QuerySet[ApiKey]) -> None:
-        revoked = [key_id for key_id in selected_ids(request) if apikeys.revoke(key_id)]
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        theirs = queryset.filter(pk__in=selected_ids(request)).values_list("pk", flat=True)
+        revoked = [key_id for key_id in list(theirs) if apikeys.revoke(key_id)]
         if not revoked:
             self.message_user(request, "Nothing was revoked: it is revoked already.", messages.WARNING)
             return

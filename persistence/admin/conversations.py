@@ -11,7 +11,9 @@ from django.utils.safestring import SafeString
 
 from outbox.adminkit.readonly import ReadOnlyAdmin
 from outbox.adminkit.show import badge, code, when
+from persistence.access import record_reading
 from persistence.admin.lookups import domains_with_customers, turns_called, uuid_or_none
+from persistence.admin.scoped import OwnDomains
 from persistence.admin.transcript import transcript_page
 from persistence.models import Conversation, Turn
 
@@ -19,7 +21,7 @@ CONTROLS = {"bot": "busy", "queued": "warn", "human": "good", "closed": "calm"}
 
 
 @admin.register(Conversation)
-class ConversationAdmin(ReadOnlyAdmin):
+class ConversationAdmin(OwnDomains, ReadOnlyAdmin):
     about = "One customer session on one channel of one domain. The newest conversation comes first."
     nothing_here = "No conversations yet. The first one appears with the first turn that is posted."
     nothing_found = "There is no conversation with this id, and no turn, request or customer either."
@@ -56,6 +58,11 @@ class ConversationAdmin(ReadOnlyAdmin):
             raise Http404("There is no such conversation.")
         asked = request.GET.get("turn", "")
         turn = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 19 else None
+        page = transcript_page(conversation, turn or 1)
+        if page.turns:
+            record_reading(
+                request.user, conversation.pk, page="conversation", from_seq=page.first, to_seq=page.last
+            )
         context = {
             **self.admin_site.each_context(request),
             **(extra_context or {}),
@@ -65,7 +72,7 @@ class ConversationAdmin(ReadOnlyAdmin):
             "original": conversation,
             "conversation": conversation,
             "control_badge": self.control_(conversation),
-            "page": transcript_page(conversation, turn or 1),
+            "page": page,
             "asked": turn,
         }
         request.current_app = self.admin_site.name

@@ -12,13 +12,15 @@ from django.utils.safestring import SafeString
 from outbox.adminkit.keyset import Keyset
 from outbox.adminkit.readonly import ReadOnlyAdmin, searched
 from outbox.adminkit.show import code, link, when
+from persistence.access import record_reading
 from persistence.admin.lookups import deliveries_of, event_of, turns_called
+from persistence.admin.scoped import OwnDomains
 from persistence.admin.transcript import shown
 from persistence.models import Turn
 
 
 @admin.register(Turn)
-class TurnAdmin(ReadOnlyAdmin):
+class TurnAdmin(OwnDomains, ReadOnlyAdmin):
     about = "One exchange. Look a turn up by its id or its request id, or read it inside its conversation."
     nothing_here = "Enter a turn id or a request id above. To browse, open a conversation."
     nothing_found = "There is no turn with this id or request id."
@@ -53,6 +55,7 @@ class TurnAdmin(ReadOnlyAdmin):
         turn = self.get_object(request, object_id)
         if turn is None:
             raise Http404("There is no such turn.")
+        record_reading(request.user, turn.conversation_id, page="turn", from_seq=turn.seq, to_seq=turn.seq)
         event = event_of(turn.conversation, turn)
         context = {
             **self.admin_site.each_context(request),

@@ -7,7 +7,7 @@ from threading import Event
 from django.conf import settings
 from django.db import connection
 
-from outbox.destinations import MaySend
+from outbox.destinations import Destination, MaySend
 from outbox.outcomes import ClaimedDelivery, Delivered, Failed, Outcome, Parked, Unavailable
 from persistence.archive.objects import ArchivedTurn, encode
 from persistence.archive.rows import turns_by_id
@@ -28,7 +28,7 @@ WHERE c.id = ANY (ARRAY(
 class ArchiveHandler:
     """Puts turns into the configured sink. One per process; lanes go in parallel, a lane's turns one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, _destination: Destination) -> None:
         self._sink: Sink = configured_sink()
         self._threads = ThreadPoolExecutor(settings.ARCHIVE_CONCURRENCY, thread_name_prefix="archive")
 

@@ -112,7 +112,11 @@ def readable_turns(sink: Sink, pool: ThreadPoolExecutor, result: Restoration) ->
 
 
 def write_conversation(cursor: Any, turns: list[ArchivedTurn]) -> None:
-    """Write one conversation as its turns say it was, and the turns."""
+    """Write one conversation as its turns say it was, and the turns.
+
+    Cases are not in the bucket, so nobody would come to a conversation that waits for a human: control is the
+    assistant's again, under an epoch of its own.
+    """
     first, last = turns[0], turns[-1]
     customers = [turn.content["customer_ref"] for turn in turns if turn.content["customer_ref"]]
     conversation = (
@@ -122,8 +126,8 @@ def write_conversation(cursor: Any, turns: list[ArchivedTurn]) -> None:
         bytes.fromhex(first.content["session_hash"]),
         first.content["hash_version"],
         customers[-1] if customers else None,
-        last.control,
-        last.control_epoch,
+        "bot",
+        last.control_epoch + (last.control != "bot"),
         last.seq,
         last.digest,
         last.created_at,

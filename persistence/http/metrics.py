@@ -1,4 +1,4 @@
-"""What Prometheus scrapes: this web process' turns, and the outbox as Postgres knows it."""
+"""What Prometheus scrapes: this web process' turns, and what every storey reads from Postgres."""
 
 import os
 import time
@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import REGISTRY
+from prometheus_client.registry import REGISTRY, Collector
 
-from outbox.metrics import OutboxCollector
 from persistence.errors import HoldfastError
 
 TURNS = Counter("holdfast_turns", "Turns asked to be stored, by what became of them.", ["outcome"])
@@ -36,14 +35,25 @@ def observed_turn() -> Iterator[Callable[[str], None]]:
         TURNS.labels(outcome[0]).inc()
 
 
-def metrics(_: HttpRequest) -> HttpResponse:
-    """Answer a scrape. Without Postgres it still answers, with ``holdfast_postgres_up 0``."""
+def metrics_view(*collectors: type[Collector]) -> Callable[[HttpRequest], HttpResponse]:
+    """Return the view that answers a scrape with this web process' turns and what the collectors find.
+
+    Without Postgres it still answers, with ``holdfast_postgres_up 0``.
+    """
+
+    def metrics(_: HttpRequest) -> HttpResponse:
+        found = CollectorRegistry()
+        for collector in collectors:
+            found.register(collector())
+        return HttpResponse(own_metrics() + generate_latest(found), content_type=CONTENT_TYPE_LATEST)
+
+    return metrics
+
+
+def own_metrics() -> bytes:
+    """Return what this process, or all processes of this web server, counted."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
-        text = generate_latest(registry)
-    else:
-        text = generate_latest(REGISTRY)
-    outbox = CollectorRegistry()
-    outbox.register(OutboxCollector())
-    return HttpResponse(text + generate_latest(outbox), content_type=CONTENT_TYPE_LATEST)
+        return generate_latest(registry)
+    return generate_latest(REGISTRY)

@@ -30,6 +30,6 @@ def from_error(_: HttpRequest, error: HoldfastError) -> HttpResponse:
     if isinstance(error, PersistenceUnavailable):
         more["persistence_status"] = "persistence_unavailable"
     response = problem(error.status, error.code, error.title, str(error), **more)
-    if isinstance(error, PersistenceUnavailable):
+    if error.status == 503:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

@@ -10,13 +10,24 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import boto3
 import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from persistence.archive.sinks import ObjectDiffers, ObjectMissing, Sink, SinkConfig, SinkError, open_sink, s3
+from persistence.archive.sinks import (
+    Deletes,
+    ObjectDiffers,
+    ObjectMissing,
+    Presigns,
+    Sink,
+    SinkConfig,
+    SinkError,
+    open_sink,
+    s3,
+)
 from tests.fakes.s3 import FakeS3
 
 SINKS = ("file", "fake-s3", "fake-s3-prefix", "moto")
@@ -66,7 +77,7 @@ def moto_url() -> Iterator[str]:
 
 
 @pytest.fixture(params=SINKS)
-def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sink]:
+def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deletes]:
     if request.param == "file":
         opened = open_sink(SinkConfig(url=(tmp_path / "archive").as_uri()))
         yield opened
@@ -89,7 +100,7 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sink]:
             opened.close()
 
 
-def _moto_sink(url: str) -> Iterator[Sink]:
+def _moto_sink(url: str) -> Iterator[Deletes]:
     bucket = f"archive-{uuid.uuid4().hex}"
     client = boto3.client(
         "s3",
@@ -259,9 +270,13 @@ def test_a_listing_tells_when_the_store_wrote(sink: Sink) -> None:
     assert abs(datetime.now(UTC) - found.modified) < timedelta(hours=1)
 
 
-def test_a_hostile_key_is_refused_before_anything_is_touched(sink: Sink) -> None:
+def test_a_hostile_key_is_refused_before_anything_is_touched(sink: Deletes) -> None:
     for key in HOSTILE_KEYS:
-        for call in (partial(sink.put_if_absent, key, b"x"), partial(sink.get, key)):
+        for call in (
+            partial(sink.put_if_absent, key, b"x"),
+            partial(sink.get, key),
+            partial(sink.delete, key),
+        ):
             with pytest.raises(SinkError) as caught:
                 call()
             assert (caught.value.code, caught.value.endpoint_down) == ("bad_key", False), ascii(key)
@@ -285,6 +300,43 @@ def test_a_body_too_large_to_read_back_is_not_written(sink: Sink, monkeypatch: p
     assert (caught.value.code, caught.value.endpoint_down) == ("too_large", False)
     assert keys(sink) == []
     assert sink.put_if_absent("turns/1", b"x" * 100) is True
+
+
+def test_what_was_deleted_is_gone_and_its_neighbours_stay(sink: Deletes) -> None:
+    for key in AWKWARD_KEYS:
+        sink.put_if_absent(key, b"x")
+    gone, *left = AWKWARD_KEYS
+    sink.delete(gone)
+    assert keys(sink) == sorted(left)
+    with pytest.raises(ObjectMissing):
+        sink.get(gone)
+
+
+def test_deleting_what_is_not_there_is_no_error(sink: Deletes) -> None:
+    sink.delete("nowhere/at/all")
+    sink.put_if_absent("turns/1", b"x")
+    sink.delete("turns/2")
+    sink.delete("turns/1")
+    sink.delete("turns/1")
+    assert keys(sink) == []
+
+
+def test_a_deleted_key_can_be_put_again_with_other_content(sink: Deletes) -> None:
+    sink.put_if_absent("turns/1", b"first")
+    sink.delete("turns/1")
+    assert sink.put_if_absent("turns/1", b"second") is True
+    assert sink.get("turns/1") == b"second"
+
+
+def test_an_address_gives_the_object_to_whoever_holds_it(sink: Deletes) -> None:
+    if not isinstance(sink, Presigns):
+        assert sink.location.startswith("file://")  # whoever keeps a directory hands its files out himself
+        return
+    for key in ("turns/1", *AWKWARD_KEYS):
+        sink.put_if_absent(key, key.encode())
+        with urlopen(sink.presigned_get(key, seconds=60), timeout=10) as answer:
+            assert answer.read() == key.encode()
+            assert answer.headers["Content-Type"] == "application/json"
 
 
 def test_a_sink_says_where_it_is_and_closes_twice(sink: Sink) -> None:

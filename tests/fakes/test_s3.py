@@ -238,3 +238,28 @@ class Remote(FakeS3):
     @property
     def url(self) -> str:
         return self._url
+
+
+def test_an_address_opens_exactly_the_object_that_it_was_signed_for(s3: FakeS3) -> None:
+    put(s3, "mine", b"body")
+    put(s3, "other", b"secret")
+    whole = client(s3).generate_presigned_url("get_object", Params={"Bucket": s3.bucket, "Key": "mine"})
+    target = whole.removeprefix(s3.url)
+    assert send(s3, "GET", target)[0] == 200
+    for wrong in (
+        target.replace("/mine", "/other"),
+        target.replace("X-Amz-Expires=3600", "X-Amz-Expires=7200"),
+        target[:-1] + ("0" if target[-1] != "0" else "1"),
+        target.partition("?")[0],
+    ):
+        assert send(s3, "GET", wrong)[0] == 403
+    assert send(s3, "PUT", target, b"x")[0] == 403
+
+
+def test_an_address_ends_when_it_says(s3: FakeS3) -> None:
+    put(s3, "mine", b"body")
+    for seconds in (-1, 604_801):
+        target = client(s3).generate_presigned_url(
+            "get_object", Params={"Bucket": s3.bucket, "Key": "mine"}, ExpiresIn=seconds
+        )
+        assert send(s3, "GET", target.removeprefix(s3.url))[0] == 403

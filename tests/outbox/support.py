@@ -32,6 +32,9 @@ class ScriptedHandler:
     received: list[ClaimedDelivery] = []
     answer: Callable[[ClaimedDelivery], Outcome] = staticmethod(lambda delivery: Delivered())
 
+    def __init__(self, destination: Destination) -> None:
+        self.destination = destination
+
     def deliver(self, lanes: Sequence[Sequence[ClaimedDelivery]], may_send: MaySend) -> dict[int, Outcome]:
         outcomes: dict[int, Outcome] = {}
         for lane in lanes:

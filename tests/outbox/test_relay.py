@@ -58,6 +58,22 @@ def test_the_receiver_is_given_the_same_event_id_again_after_a_failure():
     assert second.attempts == 1
 
 
+def test_what_waits_for_something_of_ours_spends_no_attempt_and_leaves_the_breaker_alone():
+    tell("a")
+    answer(Unavailable("store_out", after=900, breaker=False))
+    go()
+    assert not DestinationState.objects.exists()
+    waiting = Delivery.objects.get()
+    assert (waiting.status, waiting.attempts, waiting.last_error_code) == ("pending", 0, "store_out")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT due_at > now() + interval '890 seconds' FROM outbox_lane")
+        assert cursor.fetchone() == (True,)
+    tell("b")
+    answer(Delivered())
+    go()
+    assert ScriptedHandler.received_seqs("b") == [1]
+
+
 def test_a_failing_event_blocks_its_own_conversation_only():
     for key, seq in itertools.product("ab", (1, 2)):
         tell(key, seq)

@@ -63,7 +63,7 @@ def test_a_server_connection_that_does_not_know_the_statement_is_taught_and_the_
             cursor.execute(forget)
         say()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE name = 'holdfast_record_turn_1'")
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE name = 'holdfast_record_turn_2'")
         assert cursor.fetchone() == (1,)
     assert [turn.seq for turn in Turn.objects.order_by("seq")] == [1, 2, 3, 4]
 
@@ -157,7 +157,16 @@ def test_a_turn_of_an_older_control_epoch_is_refused_with_the_present_state():
     with pytest.raises(StaleControl) as refused:
         say(control_epoch=2)
     assert refused.value.current() == {"control": "human", "control_epoch": 3}
-    assert say(control_epoch=3).control == "human"
+    assert say(control_epoch=3, messages=[{"role": "user", "content": "still there?"}]).control == "human"
+
+
+def test_while_a_human_speaks_the_assistant_does_not_even_under_the_present_epoch():
+    say()
+    Conversation.objects.update(control="human", control_epoch=3)
+    for claimed in (3, None):
+        with pytest.raises(StaleControl):
+            say(control_epoch=claimed)
+    assert Turn.objects.count() == 1
 
 
 def test_a_retry_is_answered_even_when_its_expectations_are_stale_by_now():

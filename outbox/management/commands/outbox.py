@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError, connection
 from django.utils.dateparse import parse_datetime
 
-from outbox import operate, upkeep
+from outbox import attempts, operate, upkeep
 from outbox.destinations import Destination, UnknownDestination, destination
 from outbox.jsoncommand import JsonCommand
 from outbox.relay import relay
@@ -62,8 +62,11 @@ class Command(JsonCommand):
             parser_.add_argument(
                 "--lane", metavar="KEY", help="the ordering key, for turns the conversation id"
             )
-        prune = add("prune", "delete what was delivered long enough ago")
+        prune = add("prune", "delete what was delivered, and what was logged of it, long enough ago")
         prune.add_argument("--older-than-hours", type=float, default=settings.OUTBOX_KEEP_DELIVERED_HOURS)
+        prune.add_argument(
+            "--attempts-older-than-days", type=float, default=settings.OUTBOX_KEEP_ATTEMPTS_DAYS
+        )
         self.accept_json(verbs)
 
     def run(self, options: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -94,7 +97,8 @@ def as_it_should_be(figures: dict[str, Any]) -> bool:
 def affected(where: Destination | None, options: dict[str, Any]) -> int:
     """Do what the verb says and return how many rows it changed."""
     if where is None:
-        return upkeep.prune(keep_seconds=options["older_than_hours"] * 3600)
+        deliveries = upkeep.prune(keep_seconds=options["older_than_hours"] * 3600)
+        return deliveries + attempts.prune(keep_seconds=options["attempts_older_than_days"] * 86_400)
     name, lane = where.name, options.get("lane")
     match options["verb"]:
         case "relay":

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 from persistence.archive.sinks.files import FileSink
 from persistence.archive.sinks.port import (
+    Deletes,
     ObjectDiffers,
     ObjectMissing,
+    Presigns,
     Sink,
     SinkConfig,
     SinkError,
@@ -19,8 +21,10 @@ from persistence.archive.sinks.port import (
 from persistence.archive.sinks.s3 import S3Sink
 
 __all__ = [
+    "Deletes",
     "ObjectDiffers",
     "ObjectMissing",
+    "Presigns",
     "Sink",
     "SinkConfig",
     "SinkError",
@@ -28,13 +32,13 @@ __all__ = [
     "open_sink",
 ]
 
-_SINKS: dict[str, Callable[[SinkConfig], Sink]] = {
+_SINKS: dict[str, Callable[[SinkConfig], Deletes]] = {
     "file": FileSink,
     "s3": S3Sink,
 }
 
 
-def open_sink(config: SinkConfig) -> Sink:
+def open_sink(config: SinkConfig) -> Deletes:
     """Return the sink for ``config.url``. Raises ValueError for a URL that cannot work.
 
     Nothing is contacted yet.

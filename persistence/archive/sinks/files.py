@@ -100,6 +100,18 @@ class FileSink:
         with translated(prefix, self.location):
             yield from walk(self._root, prefix=prefix, start_after=start_after, hidden=STAGING)
 
+    def delete(self, key: str) -> None:
+        """Remove the file and flush its directory, which stays: other puts may be using it."""
+        check_key(key)
+        *folders, name = key.split("/")
+        with (
+            translated(key, self.location),
+            suppress(FileNotFoundError),
+            self._existing_directory(folders) as directory,
+        ):
+            os.unlink(name, dir_fd=directory)
+            self._flush_directory(directory)
+
     def close(self) -> None:
         """Nothing is kept open between calls."""
 

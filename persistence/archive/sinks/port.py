@@ -1,5 +1,5 @@
 """What the archive asks of a store: put if absent, get, list. Every adapter translates its own errors into
-these.
+these. What only claim checks need, deleting and addresses for others, stands apart: the archive never deletes.
 
 ::
 
@@ -16,7 +16,7 @@ Codes, which are stable and fit for metrics: ``unreachable``, ``connection_lost`
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 MAX_OBJECT_BYTES = 64 * 1024 * 1024
 """No turn comes near this; a larger object is foreign, and reading it must not exhaust a worker's memory."""
@@ -116,3 +116,21 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of connections. The sink must not be used afterwards; closing twice is harmless."""
+
+
+class Deletes(Sink, Protocol):
+    """A store from which objects may be taken away again."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object, durably once this returns. That there is none is no error: calling again is safe.
+
+        Raises SinkError when it may still be there.
+        """
+
+
+@runtime_checkable
+class Presigns(Protocol):
+    """A store that can be read by whoever holds an address of it."""
+
+    def presigned_get(self, key: str, *, seconds: int) -> str:
+        """Return an address under which the object can be fetched for that long; nothing is asked of the store."""

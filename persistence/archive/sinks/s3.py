@@ -108,6 +108,23 @@ class S3Sink:
                 return
             wanted["ContinuationToken"] = page["NextContinuationToken"]
 
+    def delete(self, key: str) -> None:
+        """Remove the object; in a bucket with versions, older ones stay as the bucket's rules say."""
+        check_key(key)
+        with self._call(key):
+            try:
+                self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+            except ClientError as error:
+                if not is_missing(error):
+                    raise
+
+    def presigned_get(self, key: str, *, seconds: int) -> str:
+        """Return a signed address; one that a role's passing credentials signed ends with them, if that is sooner."""
+        check_key(key)
+        with self._call(key):
+            wanted = {"Bucket": self._bucket, "Key": self._prefix + key}
+            return str(self._client.generate_presigned_url("get_object", Params=wanted, ExpiresIn=seconds))
+
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()

@@ -120,13 +120,14 @@ def _put(bucket: Bucket, key: str, request: Request, fault: Fault | None) -> Ans
     if request.headers.get("if-none-match") == "*" and key in bucket.objects:
         return _error(412, "PreconditionFailed")
     body, checksum = request.body, request.headers.get("x-amz-checksum-sha256", "")
-    sent = stored(body, checksum)
+    sort = request.headers.get("content-type", "binary/octet-stream")
+    sent = stored(body, checksum, sort)
     if fault and fault.kind == "truncate":
         body = body[: len(body) // 2]
     if fault and fault.kind == "corrupt":
         body = bytes([body[0] ^ 1]) + body[1:] if body else b"\0"
     visible = bool(fault and fault.visible)
-    kept = sent if body is request.body else stored(body, sent.checksum if visible else "")
+    kept = sent if body is request.body else stored(body, sent.checksum if visible else "", sort)
     bucket.put(key, kept)
     honest = bool(fault and fault.honest)
     reported = {"x-amz-checksum-sha256": kept.checksum if honest else checksum} if checksum else {}
@@ -165,7 +166,11 @@ def _get(bucket: Bucket, key: str, request: Request) -> Answer:
     found = bucket.objects.get(key)
     if found is None:
         return _error(404, "NoSuchKey")
-    headers = {"ETag": found.etag, "Last-Modified": format_datetime(found.modified, usegmt=True)}
+    headers = {
+        "ETag": found.etag,
+        "Last-Modified": format_datetime(found.modified, usegmt=True),
+        "Content-Type": found.content_type,
+    }
     if request.headers.get("x-amz-checksum-mode") == "ENABLED":
         headers["x-amz-checksum-sha256"] = found.checksum
     return Answer(200, found.body, headers)

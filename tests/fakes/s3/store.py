@@ -17,6 +17,7 @@ class Stored:
     body: bytes
     checksum: str
     modified: datetime
+    content_type: str = "binary/octet-stream"
 
     @property
     def etag(self) -> str:
@@ -24,9 +25,10 @@ class Stored:
         return f'"{hashlib.md5(self.body).hexdigest()}"'
 
 
-def stored(body: bytes, checksum: str = "") -> Stored:
+def stored(body: bytes, checksum: str = "", content_type: str = "binary/octet-stream") -> Stored:
     """Return an object written now."""
-    return Stored(body, checksum or sha256_base64(body), datetime.now(UTC).replace(microsecond=0))
+    now = datetime.now(UTC).replace(microsecond=0)
+    return Stored(body, checksum or sha256_base64(body), now, content_type)
 
 
 def sha256_base64(body: bytes) -> str:
@@ -68,9 +70,8 @@ class Bucket:
             insort(self._keys, key)
         self.objects[key] = found
         if self._directory:
-            head = json.dumps(
-                {"key": key, "checksum": found.checksum, "modified": found.modified.isoformat()}
-            )
+            facts = {"key": key, "checksum": found.checksum, "modified": found.modified.isoformat()}
+            head = json.dumps(facts | {"content_type": found.content_type})
             path = self._path(key)
             path.with_suffix(".new").write_bytes(head.encode() + b"\n" + found.body)
             path.with_suffix(".new").replace(path)
@@ -98,7 +99,7 @@ class Bucket:
             head, _, body = path.read_bytes().partition(b"\n")
             facts = json.loads(head)
             self.objects[facts["key"]] = Stored(
-                body, facts["checksum"], datetime.fromisoformat(facts["modified"])
+                body, facts["checksum"], datetime.fromisoformat(facts["modified"]), facts["content_type"]
             )
         self._keys = sorted(self.objects)
 

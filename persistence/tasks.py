@@ -1,0 +1,19 @@
+"""Celery's doors to persistence."""
+
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+
+from persistence.claim_check.store import claims_store
+from persistence.claim_check.sweep import sweep
+
+
+@shared_task(name="persistence.sweep_claims")
+def sweep_claims(**_: Any) -> None:
+    """Delete claims that nobody can want any more."""
+    sweep(
+        claims_store(),
+        grace_seconds=settings.CLAIM_CHECK_GRACE_HOURS * 3600,
+        abandoned_seconds=settings.CLAIM_CHECK_ABANDONED_DAYS * 86_400,
+    )
