@@ -42,7 +42,7 @@ DEPLOYED := HOLDFAST_DEVELOPMENT=0 DEBUG=0 ALLOWED_HOSTS=holdfast.example \
 	DATABASE_URL=postgresql://holdfast@127.0.0.1:1/holdfast REDIS_URL=redis://127.0.0.1:1/0 \
 	SECRET_KEY=made-up-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz \
 	HASH_SECRET=another-made-up-one-9876543210-zyxwvutsrqponmlkjihgfedcba \
-	ARCHIVE_URL=file:///var/lib/holdfast/archive
+	ARCHIVE_URL=file:///var/lib/holdfast/archive PUBLIC_URL=https://holdfast.example
 
 check: install ## format, lint, types, imports, migrations, deployment settings, documentation
 	@echo "== format";      $(BIN)/ruff format --check

@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from handoff.api import cases_router
 from handoff.api import router as handoff_router
+from handoff.inbound.api import router as inbound_router
 from persistence.api import router as persistence_router
 from persistence.errors import BodyTooLarge, FieldError, HoldfastError, InvalidTurn, Unauthenticated
 from persistence.http.auth import ApiKeyAuth
@@ -27,6 +29,8 @@ api = NinjaAPI(
     urls_namespace="api-v1",
 )
 api.add_router("", handoff_router)
+api.add_router("", cases_router)
+api.add_router("", inbound_router)
 api.add_router("", persistence_router)
 api.exception_handler(HoldfastError)(from_error)
 

@@ -7,8 +7,11 @@ from django.views.generic import RedirectView
 from ninja.openapi.views import openapi_view
 
 from config.api import api
+from handoff.metrics import CasesCollector
+from outbox.metrics import OutboxCollector
+from persistence.claim_check.view import claim
 from persistence.http.health import healthz, readyz
-from persistence.http.metrics import metrics
+from persistence.http.metrics import metrics_view
 
 
 def docs(request: HttpRequest) -> HttpResponse:
@@ -21,7 +24,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("api/docs", docs),
+    path("claims/<str:token>", claim),
     path("healthz", healthz),
     path("readyz", readyz),
-    path("metrics", metrics),
+    path("metrics", metrics_view(OutboxCollector, CasesCollector)),
 ]

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from config.demo import figures
 from config.demo.findings import Findings, Phase
+from config.demo.handoffs import hand_off
 from config.stack import Stack
 from persistence.archive.objects import key_of
 from persistence.archive.sinks import Sink
@@ -43,9 +44,9 @@ Found = Dialogue | Unreadable
 def demonstrate(stack: Stack, *, turns: int = ENOUGH_TURNS) -> Findings:
     """Replay at least so many turns, follow them to the archive, and look at everything.
 
-    1. replay as fast as it goes · 2. replay some at a steady pace, at which the lag means something · 3. verify
-    the whole archive · 4. send a part again · 5. collect what else there is to know. Each demo makes
-    conversations of its own. Raises KeyboardInterrupt, SinkError.
+    1. replay as fast as it goes · 2. replay some at a steady pace, at which the lag means something · 3. hand some
+    off to a help desk · 4. verify the whole archive · 5. send a part again · 6. collect what else there is to know.
+    Each demo makes conversations of its own. Raises KeyboardInterrupt, SinkError, httpx.HTTPError.
     """
     run = f"demo-{timezone.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     conversations = list(read([SAMPLE]))
@@ -56,6 +57,10 @@ def demonstrate(stack: Stack, *, turns: int = ENOUGH_TURNS) -> Findings:
         phase("replaying turns", stack, conversations, full),
         phase(f"replaying {STEADY_RATE:g} turns a second", stack, some, steady),
     ]
+    with progress("handing conversations off", 1) as advance:
+        handoffs = hand_off(stack, conversations, run)
+        advance(1)
+    wait_for_relay()
     with closing(configured_sink()) as sink:
         verified = verify_all(sink)
         again = send(stack, conversations[:SENT_AGAIN], replace(full, repeat=1))
@@ -64,6 +69,7 @@ def demonstrate(stack: Stack, *, turns: int = ENOUGH_TURNS) -> Findings:
             full=phases[0],
             steady=phases[1],
             again=again,
+            handoffs=handoffs,
             committed=figures.committed(run, stack.domain),
             waiting=figures.waiting(),
             verified=verified,

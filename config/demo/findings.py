@@ -1,9 +1,10 @@
 """What the demo found, and what that says about each promise."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from config.demo.figures import Lag, Waiting
+from config.demo.handoffs import Handoffs
 from persistence.archive.verify import Verification
 from persistence.replay.summary import Summary
 
@@ -37,6 +38,7 @@ class Findings:
     full: Phase
     steady: Phase
     again: Summary
+    handoffs: Handoffs
     committed: int
     waiting: Waiting
     verified: Verification
@@ -46,7 +48,14 @@ class Findings:
 
     def promises(self) -> list[Promise]:
         """Return each promise with its verdict."""
-        return [self._committed(), self._carried(), self._complete(), self._unaltered(), self._repeatable()]
+        return [
+            self._committed(),
+            self._carried(),
+            self._complete(),
+            self._unaltered(),
+            self._repeatable(),
+            self._human(),
+        ]
 
     @property
     def ok(self) -> bool:
@@ -100,6 +109,16 @@ class Findings:
             f"{again.turns:,} turns sent once more, {again.created:,} added",
         )
 
+    def _human(self) -> Promise:
+        found = self.handoffs
+        return Promise(
+            "Whoever was promised a human got one",
+            found.ok,
+            f"{found.promised:,} promised, {found.opened:,} cases; the help desk heard of {found.tickets:,}, of "
+            f"{found.in_order:,} in order; {found.came_back:,} replies came back, {found.closed:,} cases closed; "
+            f"{found.duplicates:,} duplicates recognised",
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that ``--json`` prints.
 
@@ -123,6 +142,7 @@ class Findings:
             "altered": found.altered,
             "foreign": found.foreign,
             "pending": self.waiting.pending,
+            "handoffs": asdict(self.handoffs),
             "promises": {promise.text: promise.kept for promise in self.promises()},
             "ok": self.ok,
         }

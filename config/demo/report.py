@@ -92,11 +92,13 @@ def where_to_look(console: Console, findings: Findings, stack: Stack, local_dir:
 Everything the demo started has stopped; the data is kept in {local_dir}.
 
   make up                  the same again, until Ctrl-C; it prints the addresses of
-                             /admin/    conversations and outbox   login {stack.admin_user} / {password}
+                             /admin/    the desk and all else      login {stack.admin_user} / {password}
                              /api/docs  the API, to try out        key in {local_dir / "demo_key"}
                              Flower     workers, queues, tasks     the login of the admin
   manage.py replay FILE    your own conversations, while `make up` runs
   manage.py archive verify compare the archive with the database
+
+{findings.handoffs.left_open} cases wait in the desk for you: claim one, answer, give it back.
 
 The copy lies in {findings.archive}""",
         markup=False,

@@ -14,6 +14,7 @@ from config.demo import Findings, figures
 from config.demo.demonstrate import wait_for_relay
 from config.demo.figures import Lag, Waiting
 from config.demo.findings import Phase
+from config.demo.handoffs import HANDED_OFF, Handoffs
 from config.demo.report import report
 from config.stack import Stack
 from persistence.archive.chain import ChainBreak
@@ -59,10 +60,12 @@ def verified(**more: Any) -> Verification:
     return Verification(**{"turns": 90, "objects": 90, "compared": 90} | more)
 
 
+HANDOFFS = Handoffs(*[HANDED_OFF] * 6, duplicates=0, refused=0, left_open=4, turns=180)
 GOOD = Findings(
     full=Phase(summary(60), Lag(60, 20.0, 80.0)),
     steady=Phase(summary(20), Lag(20, 15.0, 30.0)),
     again=summary(10, created=0, replayed=10),
+    handoffs=HANDOFFS,
     committed=80,
     waiting=Waiting(pending=0, dead=0, parked=0, asleep=0),
     verified=verified(),
@@ -104,6 +107,11 @@ def test_when_everything_is_as_it_should_be_every_promise_held() -> None:
         ({"again": summary(10, created=1, replayed=9)}, "A retry is safe"),
         ({"again": summary(9, created=0, failed=1)}, "A retry is safe"),
         ({"again": summary(0)}, "A retry is safe"),
+        *(
+            ({"handoffs": replace(HANDOFFS, **{name: HANDED_OFF - 1})}, "Whoever was promised a human")
+            for name in ("promised", "opened", "tickets", "in_order", "came_back", "closed")
+        ),
+        ({"handoffs": replace(HANDOFFS, refused=1)}, "Whoever was promised a human"),
     ],
 )
 def test_one_wrong_figure_breaks_the_promise_it_belongs_to(change: dict[str, Any], promise: str) -> None:
@@ -126,7 +134,7 @@ def test_the_report_says_in_words_what_held_and_where_to_look() -> None:
     text = told(GOOD)
 
     assert "Holdfast kept every promise." in text
-    assert text.count("✓") == 5
+    assert text.count("✓") == 6
     assert "✗" not in text
     for words in (
         "80 turns acknowledged",
@@ -159,7 +167,7 @@ def test_the_report_names_what_went_wrong() -> None:
 def test_a_terminal_that_knows_no_check_marks_gets_words() -> None:
     text = told(GOOD, "ascii")
 
-    assert text.count("  yes ") == 5
+    assert text.count("  yes ") == 6
 
 
 @pytest.mark.django_db(transaction=True)

@@ -50,7 +50,8 @@ def test_the_demo_keeps_every_promise_and_the_next_one_names_what_was_done_to_th
     assert told["ok"] is True
     assert told["failed"] == 0
     assert told["missing"] == told["altered"] == told["foreign"] == []
-    assert told["turns"] == told["objects"] == told["compared"] > 700
+    assert told["turns"] + told["handoffs"]["turns"] == told["objects"] == told["compared"] > 700
+    assert told["handoffs"]["closed"] == told["handoffs"]["came_back"] == told["handoffs"]["promised"] > 0
     objects = sorted((local_dir / "archive").rglob("*.json"))
     assert len(objects) == told["objects"]
     assert processes_of(local_dir) == []
@@ -62,8 +63,8 @@ def test_the_demo_keeps_every_promise_and_the_next_one_names_what_was_done_to_th
     second = demo(local_dir)
 
     assert second.returncode == 1, second.stderr
-    assert "Holdfast broke 2 of its promises." in second.stdout  # the other three held a second time
+    assert "Holdfast broke 2 of its promises." in second.stdout  # the other four held a second time
     assert f"altered: {objects[3].relative_to(local_dir / 'archive')}" in second.stdout
     assert f"missing: {objects[5].relative_to(local_dir / 'archive')}" in second.stdout
-    assert f"{2 * told['turns']:,} turns in all" in second.stdout
+    assert f"{2 * told['objects']:,} turns in all" in second.stdout
     assert processes_of(local_dir) == []

@@ -1,0 +1,192 @@
+"""``context``: what the assistant needs for its next answer, within a budget of tokens.
+
+Text from elsewhere (a summary, an agent's note) is data and may hold instructions that somebody smuggled in. It comes
+between delimiters that it cannot contain, and says so.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from handoff.models import CaseEvent, Handoff, SupportCase
+from persistence.history import FoundConversation, HistoryTurn, history
+from persistence.jsontext import dumps
+
+BYTES_PER_TOKEN = 3  # of UTF-8: above what tokenizers make of English, about what they make of other scripts
+PAGE = 50
+LONGEST_GROUP = 50  # turns that belong together because a tool was called in one and answered in another
+OPEN, CLOSE = "<<<untrusted data", "untrusted data>>>"
+MOST_SAID = 3  # replies of a human stretch that are told again
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """The newest turns that fit, and what they cost."""
+
+    turns: list[HistoryTurn]
+    tokens: int
+
+
+def context(conversation: FoundConversation, token_budget: int) -> dict[str, Any]:
+    """Return control state, marker, summary, and the last turns that fit.
+
+    1. the marker of the last human stretch, where control is the assistant's again · 2. the newest turns that fit,
+    a tool's call never parted from its result · 3. a summary of the case, where turns had to be left out.
+    ``tokens`` is an estimate: one for three bytes of UTF-8.
+    """
+    marker = human_stretch(conversation) if conversation.control == "bot" else None
+    spent = tokens_of(marker) if marker else 0
+    summary = latest_summary(conversation)
+    fitting = turns_that_fit(conversation, token_budget - spent)
+    if summary and left_out(conversation, fitting):
+        fitting = turns_that_fit(conversation, token_budget - spent - tokens_of(summary))
+        spent += tokens_of(summary)
+    else:
+        summary = None
+    first = fitting.turns[0].seq if fitting.turns else conversation.last_seq + 1
+    return {
+        "conversation_id": conversation.conversation_id,
+        "control": conversation.control,
+        "control_epoch": conversation.control_epoch,
+        "last_seq": conversation.last_seq,
+        "marker": marker,
+        "summary": summary,
+        "turns": [as_context(turn) for turn in fitting.turns],
+        "omitted": {"count": first - 1, "through_seq": first - 1},
+        "tokens": spent + fitting.tokens,
+        "token_budget": token_budget,
+    }
+
+
+def left_out(conversation: FoundConversation, fitting: Fitting) -> bool:
+    """Say whether the conversation has turns before those that fit."""
+    return len(fitting.turns) < conversation.last_seq
+
+
+def turns_that_fit(conversation: FoundConversation, budget: int) -> Fitting:
+    """Take whole groups of turns, the newest first, until the next one would not fit."""
+    taken: list[HistoryTurn] = []
+    spent = 0
+    for group in groups(conversation):
+        cost = sum(tokens_of(as_context(turn)) for turn in group)
+        if spent + cost > budget:
+            break
+        taken, spent = group + taken, spent + cost
+    return Fitting(taken, spent)
+
+
+def groups(conversation: FoundConversation) -> Iterator[list[HistoryTurn]]:
+    """Yield turns that belong together, the newest group first, each in the order said."""
+    group: list[HistoryTurn] = []
+    wanted: set[str] = set()
+    for turn in backwards(conversation):
+        group.insert(0, turn)
+        wanted = (wanted | results_in(turn)) - calls_in(turn)
+        if not wanted or len(group) >= LONGEST_GROUP:
+            yield group
+            group, wanted = [], set()
+    if group:
+        yield group
+
+
+def backwards(conversation: FoundConversation) -> Iterator[HistoryTurn]:
+    """Yield turns from the last one back, read a page at a time."""
+    before = conversation.last_seq + 1
+    while before > 1:
+        page = history(conversation, before_seq=before, limit=PAGE)
+        if not page:
+            return
+        yield from reversed(page)
+        before = page[0].seq
+
+
+def calls_in(turn: HistoryTurn) -> set[str]:
+    """Return the ids of the tools' calls in a turn."""
+    calls: set[str] = set()
+    for message in turn.messages:
+        listed = message.get("tool_calls")
+        for call in listed if isinstance(listed, list) else []:
+            if isinstance(call, dict) and isinstance(call.get("id"), str):
+                calls.add(call["id"])
+    return calls
+
+
+def results_in(turn: HistoryTurn) -> set[str]:
+    """Return the ids of the calls whose results are in a turn."""
+    return {
+        message["tool_call_id"]
+        for message in turn.messages
+        if message["role"] == "tool" and isinstance(message.get("tool_call_id"), str)
+    }
+
+
+def human_stretch(conversation: FoundConversation) -> dict[str, Any] | None:
+    """Return what the last human did, once control is the assistant's again."""
+    attempt = (
+        Handoff.objects.filter(conversation_id=conversation.pk, ended_at__isnull=False)
+        .order_by("-id")
+        .first()
+    )
+    if attempt is None or attempt.accepted_at is None or attempt.to_seq is None:
+        return None
+    replies = CaseEvent.objects.filter(
+        case_id=attempt.case_id, kind="replied", created_at__range=(attempt.accepted_at, attempt.ended_at)
+    ).order_by("-seq")
+    said = [event.text for event in replies[:MOST_SAID]][::-1]
+    outcome = attempt.state.replace("_", " ")
+    return {
+        "from_seq": attempt.from_seq,
+        "to_seq": attempt.to_seq,
+        "outcome": attempt.state,
+        "text": f"A human handled turns {attempt.from_seq}–{attempt.to_seq}, outcome: {outcome}. "
+        "You are in control again.",
+        "summary": delimited("\n".join([attempt.outcome, *said]).strip()),
+    }
+
+
+def latest_summary(conversation: FoundConversation) -> dict[str, Any] | None:
+    """Return the newest summary of the conversation, as data between delimiters."""
+    snapshot = (
+        SupportCase.objects.filter(conversation_id=conversation.pk)
+        .order_by("-id")
+        .values_list("context_snapshot", flat=True)
+        .first()
+    )
+    found = (snapshot or {}).get("summary")
+    if not found:
+        return None
+    text = "\n".join(
+        f"{label}: {value}"
+        for label, value in (
+            ("Problem", found["problem"]),
+            ("Tried", found["tried"]),
+            ("Open", "; ".join(found["open_questions"])),
+        )
+        if value
+    )
+    return {
+        "text": delimited(text),
+        "covers": found["covers"],
+        "stale": found["covers"][1] < conversation.last_seq,
+    }
+
+
+def delimited(text: str) -> str:
+    """Return text that the assistant must read as data, never as instructions."""
+    inside = text.replace("<<<", "‹‹‹").replace(">>>", "›››")
+    return f"{OPEN}\n{inside}\n{CLOSE}"
+
+
+def as_context(turn: HistoryTurn) -> dict[str, Any]:
+    """Return what the assistant needs of a turn."""
+    return {
+        "seq": turn.seq,
+        "control": turn.control,
+        "created_at": turn.created_at.isoformat(),
+        "messages": turn.messages,
+    }
+
+
+def tokens_of(value: Any) -> int:
+    """Return the estimated cost of a JSON value."""
+    return -(-len(dumps(value).encode()) // BYTES_PER_TOKEN)
