@@ -20,7 +20,7 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
-class DomainForm(ModelForm):  # type: ignore[type-arg]
+class DomainForm(ModelForm):
     """A domain is written as in the keys of the API; one that cannot exist is refused, not kept in vain."""
 
     domain = CharField(max_length=63, widget=UnfoldAdminTextInputWidget)

@@ -39,10 +39,15 @@ def beat_schedule(destinations: dict[str, dict[str, Any]]) -> dict[str, dict[str
         }
     }
     desk = {
-        "sweep_cases": {
-            "task": "handoff.sweep",
-            "schedule": SWEEP_SECONDS,
-            "options": {"queue": "maintenance", "expires": SWEEP_SECONDS},
+        f"cases_{name}": {
+            "task": f"handoff.{name}",
+            "schedule": seconds,
+            "options": {"queue": "maintenance", "expires": seconds},
         }
+        for name, seconds in (
+            ("sweep", SWEEP_SECONDS),
+            ("refresh_search", SWEEP_SECONDS),
+            ("prune", HOUR_SECONDS),
+        )
     }
     return relays | upkeep | claims | desk

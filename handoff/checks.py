@@ -15,6 +15,8 @@ def check_allowed_hosts(**_: Any) -> list[CheckMessage]:
     try:
         parse_allowed(settings.OUTBOUND_ALLOWED_HOSTS)
     except ImproperlyConfigured as error:
-        hint = "Name hosts, host:port pairs or networks, separated by commas, such as desk.internal,10.1.0.0/16."
+        hint = (
+            "Name hosts, host:port pairs or networks, separated by commas, such as desk.internal,10.1.0.0/16."
+        )
         return [Error(f"OUTBOUND_ALLOWED_HOSTS: {error}", hint=hint, id="handoff.E001")]
     return []

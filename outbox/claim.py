@@ -4,12 +4,14 @@ The relay's first moment. It touches lanes only, so a backlog of a million deliv
 lanes only: an expired lease is freed by ``upkeep.rescue``, which counts it where a crash cannot skip the counting.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from json import loads
 from operator import attrgetter
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from outbox.destinations import Destination
 from outbox.outcomes import ClaimedDelivery, ClaimedLane
@@ -23,6 +25,7 @@ FROM (SELECT) AS one LEFT JOIN outbox_destination_state AS state ON state.destin
 IN_FLIGHT = (
     "SELECT count(*) FROM outbox_lane WHERE destination = %(destination)s AND leased_until IS NOT NULL"
 )
+LOCK_CLAIMS = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 # The array keeps the planner from joining, so it can neither claim more than the limit nor scan twice. `window` skips
 # the index entries of lanes that were settled while an old snapshot keeps them from being vacuumed.
 CLAIM = """
@@ -62,7 +65,7 @@ def claim(
     otherwise such lanes are left out.
     """
     window = window or Window()
-    with connection.cursor() as cursor:
+    with one_at_a_time(destination), connection.cursor() as cursor:
         limit = room(cursor, destination)
         if limit < 1:
             return []
@@ -90,6 +93,17 @@ def claim(
         ]
     waiting = {lane_id: tuple(found) for lane_id, found in groupby(rows, attrgetter("lane_id"))}
     return [ClaimedLane(lane_id, token, key, waiting.get(lane_id, ())) for lane_id, token, key in leased]
+
+
+@contextmanager
+def one_at_a_time(destination: Destination) -> Iterator[None]:
+    """Where lanes in flight are capped, let nobody else count and lease meanwhile; the lock ends with the claim."""
+    if destination.lanes_in_flight is None:
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK_CLAIMS, [f"holdfast claim {destination.name}"])
+        yield
 
 
 def room(cursor: Any, destination: Destination) -> int:

@@ -89,7 +89,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sections that this user has something in, as Unfold draws them."""
-    found = []
+    found: list[dict[str, Any]] = []
     for title, entries in SECTIONS:
         items = [item(request, entry) for entry in entries if may(request.user, entry)]
         if items:

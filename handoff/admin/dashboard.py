@@ -88,10 +88,10 @@ def week_tiles(week: Period) -> list[dict[str, Any]]:
     first, resolution = week.first, week.resolution
     return [
         tile("first response, median", took(first.p50), figure("first_response")),
-        tile("first response, 90 %", took(first.p90), figure("first_response")),
+        tile("first response, 90\u00a0%", took(first.p90), figure("first_response")),
         tile("first response in time", share(first.kept), figure("first_missed")),
         tile("resolution, median", took(resolution.p50), figure("resolved")),
-        tile("resolution, 90 %", took(resolution.p90), figure("resolved")),
+        tile("resolution, 90\u00a0%", took(resolution.p90), figure("resolved")),
         tile("resolved in time", share(resolution.kept), figure("resolution_missed")),
         tile("taken up again", share(resolution.reopen_rate), figure("reopened")),
     ]
@@ -181,7 +181,7 @@ def delivery(user: Any) -> dict[str, Any]:
     found = lag(names)
     return {
         "operates": operates,
-        "lag": span(found.worst) if found.worst >= WARN_LAG else "under 1 min",
+        "lag": span(found.worst) if found.worst >= WARN_LAG else "< 1 min",
         "late": found.worst >= ALARM_LAG,
         "dead": found.dead,
         "parked": found.parked,
@@ -195,6 +195,7 @@ def cases_behind(scope: Scope, asked: Asked) -> dict[str, Any]:
     rows = [
         {
             "case": one,
+            "case_id": str(one.case_id),
             "link": reverse("admin:handoff_supportcase_change", args=(one.pk,)),
             "priority": badge(one.priority, INKS.get(one.priority, "calm")),
             "status": badge(*STATUSES.get(one.status, (one.status, "calm"))),
@@ -234,7 +235,9 @@ def seconds(length: timedelta | None) -> float | None:
 
 def took(length: timedelta | None) -> str:
     """Return a span in words, a dash where there is none."""
-    return "–" if length is None else span(length)
+    if length is None:
+        return "–"
+    return span(length) if length >= timedelta(minutes=1) else "< 1 min"
 
 
 def share(value: float | None) -> str:

@@ -9,7 +9,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from persistence.apikeys import DOMAIN
 
 
-class DomainForm(forms.ModelForm):  # type: ignore[type-arg]
+class DomainForm(forms.ModelForm):
     """Whoever has every domain writes its name; all others choose among theirs."""
 
     domains: list[str] | None = None  # those of the user; None: every domain

@@ -70,7 +70,7 @@ class EndpointAdmin(EndpointColumns, OwnDomains, ModelAdmin):
         options = tuple(OPTION + name for name in option_names(kind))
         secrets = tuple(SECRET + name for name in secret_names(kind))
         head = FIXED if obj is None else ("connector_", *FIXED)
-        parts = [(None, {"fields": (*head, *SENDING)})]
+        parts: list[Any] = [(None, {"fields": (*head, *SENDING)})]
         if options:
             parts.append((f"{guide(kind).title}: options", {"fields": options}))
         if secrets:

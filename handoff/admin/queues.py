@@ -126,6 +126,8 @@ class QueueAdmin(DomainAdmin):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None and db_field.name in HELP:
             field.help_text = HELP[db_field.name]
+        if field is not None and db_field.name == "budgets":
+            field.widget.attrs["rows"] = 3
         return field
 
     @admin.display(description="queue")
@@ -153,11 +155,9 @@ class QueueAdmin(DomainAdmin):
         opening = calendar.next_opening(at)
         if opening is None:
             return "never, as these hours are written"
-        return (
-            "open now"
-            if opening <= at
-            else format_html("{} ({})", local(opening, queue), f"in {span(opening - at)}")
-        )
+        if opening <= at:
+            return "open now"
+        return format_html("{}, in {}", local(opening, queue), span(opening - at))
 
     @admin.display(description="a case that comes now")
     def due(self, queue: Queue) -> SafeString | str:

@@ -13,9 +13,11 @@ from handoff.cases import clock
 from handoff.cases.actor import Actor
 from handoff.cases.attempts import accept, end_attempt, requeue
 from handoff.cases.change import Change, changing
+from handoff.cases.notify import request_human_again
 from handoff.cases.opening import call_team
 from handoff.cases.reply import do_reply
 from handoff.cases.rules import ACTIONS, allowed, check
+from handoff.endpoints import receivers
 from handoff.errors import AlreadyClaimed
 from handoff.models import Queue, SupportCase
 from handoff.requests import clean_text
@@ -234,9 +236,18 @@ def transfer(case_id: UUID, *, queue: str, **given: Unpack[Given]) -> SupportCas
         if target is None:
             raise refuse("queue", "is no queue of this domain")
         if target.pk != change.case.queue_id:
-            before, change.case.queue = change.case.queue.name, target
-            clock.reprioritised(change.case)
-            change.write("transferred", data={"from": before, "to": target.name})
+            move_to(change, target)
             if change.case.assignee:
                 do_release(change, "released")
     return change.case
+
+
+def move_to(change: Change, target: Queue) -> None:
+    """Change the queue: its desks are told of the case as those of the old queue were, which hear that it went."""
+    case = change.case
+    before, told = case.queue, receivers(case.domain, "helpdesk", case.queue_id)
+    case.queue = target
+    clock.reprioritised(case)
+    new = [name for name in receivers(case.domain, "helpdesk", target.pk) if name not in told]
+    request_human_again(change, new)
+    change.write("transferred", data={"from": before.name, "to": target.name}, also=told)

@@ -3,9 +3,9 @@
 Locks are taken in one order everywhere: the conversation, the case, and last the outbox' lanes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -51,8 +51,12 @@ class Change:
         data: dict[str, Any] | None = None,
         turn_id: UUID | None = None,
         tell: bool = True,
+        also: Sequence[str] = (),
     ) -> CaseEvent:
-        """Append an event to the case's history and, but for ``tell=False``, note whom to tell of it."""
+        """Append an event to the case's history and, but for ``tell=False``, note whom to tell of it.
+
+        ``also`` are destinations that hear of it besides those that the case's queue has now.
+        """
         self.case.event_seq += 1
         event = CaseEvent.objects.create(
             case=self.case,
@@ -65,7 +69,7 @@ class Change:
             created_at=self.now,
         )
         if tell and (outgoing := case_event(self.case, self.conversation, event, self.before[0])):
-            self.outgoing.append(outgoing)
+            self.outgoing.append(replace(outgoing, receivers=sorted({*outgoing.receivers, *also})))
         return event
 
     def give_control(self, control: str, reason: str, **notice: Any) -> None:

@@ -1,5 +1,6 @@
 """``handoff.requested``: everything that a help desk needs to begin with, in one body."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,22 @@ from persistence.privacy.redaction import REDACTION_VERSION
 
 
 def request_human(change: Change, attempt: Handoff) -> None:
-    """Add ``handoff.requested`` to what this transaction tells. The case exists exactly when this event does.
+    """Add ``handoff.requested`` to what this transaction tells. The case exists exactly when this event does."""
+    case = change.case
+    to = receivers(case.domain, "helpdesk", case.queue_id)
+    change.outgoing.append(requested(change, attempt, to))
+
+
+def request_human_again(change: Change, to: Sequence[str]) -> None:
+    """Tell further desks of a case that was opened elsewhere, once for each queue that it comes to."""
+    case = change.case
+    attempt = Handoff.objects.filter(case=case).order_by("-id").first()
+    if to and attempt is not None:
+        change.outgoing.append(requested(change, attempt, to))
+
+
+def requested(change: Change, attempt: Handoff, to: Sequence[str]) -> Outgoing:
+    """Return the event with everything that a desk needs to begin.
 
     The transcript's text is no part of the stored event: turns are immutable, so it is read when it is sent.
     """
@@ -40,16 +56,8 @@ def request_human(change: Change, attempt: Handoff) -> None:
         "redaction_version": REDACTION_VERSION,
         "created_at": change.now.isoformat(),
     }
-    change.outgoing.append(
-        Outgoing(
-            "handoff.requested",
-            payload,
-            str(case.case_id),
-            case.event_seq,
-            receivers(case.domain, "helpdesk", case.queue_id),
-            idempotency_key=f"handoff.requested:{case.case_id}",
-        )
-    )
+    key = f"handoff.requested:{case.case_id}:{case.queue_id}"
+    return Outgoing("handoff.requested", payload, str(case.case_id), case.event_seq, to, idempotency_key=key)
 
 
 def case_url(case: SupportCase) -> str:

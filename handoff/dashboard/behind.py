@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from handoff.dashboard.live import AGE, AGES
 from handoff.dashboard.scope import (
@@ -81,7 +82,7 @@ class Case:
     """One case behind a figure."""
 
     pk: int
-    case_id: str
+    case_id: UUID
     domain: str
     priority: str
     status: str
@@ -137,8 +138,8 @@ def behind(scope: Scope, asked: Asked) -> list[Case]:
         "shown": SHOWN,
     }
     return [
-        Case(pk, str(case_id), *rest, took=None if seconds is None else timedelta(seconds=float(seconds)))
-        for pk, case_id, *rest, seconds in scope.rows(sql, **given)
+        Case(*(*facts, None if seconds is None else timedelta(seconds=float(seconds))))
+        for *facts, seconds in scope.rows(sql, **given)
     ]
 
 

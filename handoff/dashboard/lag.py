@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -38,7 +39,7 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """All destinations that the user may see, the one furthest behind first."""
+    """All destinations that the user may see: first where most gave up, then the one furthest behind."""
 
     destinations: list[Behind]
 
@@ -57,7 +58,7 @@ class Lag:
 
 def lag(names: Sequence[str]) -> Lag:
     """Look at these destinations. Two statements."""
-    given = {"names": list(names), "most": MOST_STUCK}
+    given: dict[str, Any] = {"names": list(names), "most": MOST_STUCK}
     with connection.cursor() as cursor:
         cursor.execute(STUCK, given)
         stuck = {name: (dead, parked) for name, dead, parked in cursor.fetchall()}
@@ -71,4 +72,4 @@ def lag(names: Sequence[str]) -> Lag:
             )
             for name, seconds, parked_reason, resting in cursor.fetchall()
         ]
-    return Lag(sorted(found, key=lambda one: (-one.lag, one.name)))
+    return Lag(sorted(found, key=lambda one: (-(one.dead + one.parked), -one.lag, one.name)))

@@ -16,10 +16,12 @@ AGES: tuple[tuple[str, timedelta], ...] = (
     ("over 3 days", timedelta.max),
 )
 AGE = f"""
-CASE {" ".join(
-    f"WHEN %(now)s - found.opened_at < interval '{int(end.total_seconds())} s' THEN {index}"
-    for index, (_, end) in enumerate(AGES[:-1])
-)} ELSE {len(AGES) - 1} END
+CASE {
+    " ".join(
+        f"WHEN %(now)s - found.opened_at < interval '{int(end.total_seconds())} s' THEN {index}"
+        for index, (_, end) in enumerate(AGES[:-1])
+    )
+} ELSE {len(AGES) - 1} END
 """
 # As the filter of the queue tells the colours apart.
 COLOUR = """

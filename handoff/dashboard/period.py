@@ -33,7 +33,12 @@ OPENED_SQL = COUNTS.format(
     at="opened_at", counted="true", took=FIRST, judged=FIRST_JUDGED, met=FIRST_MET, source=OPENED
 )
 ENDED_SQL = COUNTS.format(
-    at="closed_at", counted=SERVED, took=RESOLUTION, judged=RESOLUTION_JUDGED, met=RESOLUTION_MET, source=ENDED
+    at="closed_at",
+    counted=SERVED,
+    took=RESOLUTION,
+    judged=RESOLUTION_JUDGED,
+    met=RESOLUTION_MET,
+    source=ENDED,
 )
 
 

@@ -10,7 +10,12 @@ WIDTH, HEIGHT = 480, 200
 LEFT, RIGHT, TOP, BOTTOM = 60, 8, 12, 26
 GROUND = HEIGHT - BOTTOM
 STEPS = (1, 2, 5)
-SECONDS = (60, 300, 900, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 12 * 3600, 86400, 2 * 86400, 5 * 86400, 10 * 86400)
+MINUTE, HOUR, DAY = 60, 3600, 86400
+# Scales of spans: the half of each reads as well as the whole.
+SECONDS = (
+    *(2 * MINUTE, 10 * MINUTE, 20 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR),
+    *(DAY, 2 * DAY, 4 * DAY, 10 * DAY, 20 * DAY),
+)
 
 
 @dataclass(frozen=True, slots=True)

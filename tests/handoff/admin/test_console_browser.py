@@ -169,5 +169,12 @@ def dead() -> Delivery:
         parked_reason="dead: http_422",
     )
     return Delivery.objects.create(
-        lane=lane, event=event, seq=3, status="dead", attempts=1, next_at=now, settled_at=now, last_error_code="http_422"
+        lane=lane,
+        event=event,
+        seq=3,
+        status="dead",
+        attempts=1,
+        next_at=now,
+        settled_at=now,
+        last_error_code="http_422",
     )

@@ -308,3 +308,18 @@ def test_help_desks_hear_of_a_case_in_the_order_of_its_events_and_only_those_of_
     ]
     assert {one.lane.destination for one in heard} == {"helpdesk:ours"}
     assert {one.lane.ordering_key for one in heard} == {str(found.case_id)}
+
+
+def test_a_transfer_opens_a_ticket_at_the_new_queues_desk_and_tells_the_old_one_once():
+    queues = {name: Queue.objects.create(domain="demo", name=name) for name in ("general", "billing")}
+    for name, queue in queues.items():
+        Endpoint.objects.create(slug=name, domain="demo", queue=queue, connector="webhook", url="http://desk")
+    Endpoint.objects.create(slug="all", domain="demo", connector="webhook", url="http://desk")
+    found = ask()
+    for queue in ("billing", "general", "billing"):
+        actions.transfer(found.case_id, queue=queue, actor=ANNA)
+    heard = Delivery.objects.order_by("lane__destination", "seq", "id")
+    by_desk = {slug: [] for slug in ("all", "billing", "general")}
+    for one in heard.filter(lane__destination__startswith="helpdesk:"):
+        by_desk[one.lane.destination.removeprefix("helpdesk:")].append(one.event.event_type)
+    assert by_desk == {slug: ["handoff.requested"] + ["case.status"] * 3 for slug in by_desk}
