@@ -6,6 +6,9 @@ import pytest
 from django.conf import settings
 
 from config.stack.processes import QUEUES
+from handoff.connectors.judge import SEND_DEADLINE
+from handoff.endpoints import entry
+from handoff.models import Endpoint
 from tests.deploy.files import (
     COMMON,
     UNITS,
@@ -27,7 +30,7 @@ def queues_in_use() -> set[str]:
     """Every queue that a destination, the schedule or an unrouted task can put a message into."""
     scheduled = {entry["options"]["queue"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     relayed = {destination["queue"] for destination in settings.OUTBOX_DESTINATIONS.values()}
-    return scheduled | relayed | {settings.CELERY_TASK_DEFAULT_QUEUE}
+    return scheduled | relayed | {entry(Endpoint())["queue"], settings.CELERY_TASK_DEFAULT_QUEUE}
 
 
 def option(command: list[str], name: str) -> str:
@@ -92,7 +95,7 @@ def test_there_is_one_beat() -> None:
 def test_a_stopping_worker_has_time_to_finish_its_relay() -> None:
     needed = (
         settings.OUTBOX_RELAY_BUDGET_SECONDS
-        + settings.ARCHIVE_CALL_DEADLINE_SECONDS
+        + max(settings.ARCHIVE_CALL_DEADLINE_SECONDS, SEND_DEADLINE)
         + settings.CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT
     )
 

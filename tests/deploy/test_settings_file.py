@@ -9,7 +9,7 @@ from tests.deploy.files import DEPLOY, names_read, variables
 
 EXAMPLE = DEPLOY / "holdfast.env.example"
 # Read by libraries or through os.environ, and by compose itself.
-BESIDES = {"PROMETHEUS_MULTIPROC_DIR", "AWS_CA_BUNDLE", "COMPOSE_PROFILES"}
+BESIDES = {"PROMETHEUS_MULTIPROC_DIR", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "COMPOSE_PROFILES"}
 
 
 def shown() -> set[str]:

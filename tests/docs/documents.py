@@ -31,6 +31,14 @@ def api() -> str:
     return (DOCS / "api.md").read_text(encoding="utf-8")
 
 
+def handoff() -> str:
+    return (DOCS / "handoff.md").read_text(encoding="utf-8")
+
+
+def console() -> str:
+    return (DOCS / "console.md").read_text(encoding="utf-8")
+
+
 def documents() -> list[Path]:
     """Return every page that a reader may come across."""
     found = [

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 
+from handoff.models import Endpoint
 from tests.docs import documents
 from tests.docs.documents import ALERTS, ROOT, anchors, plain, rows, slug, subsections
 from tests.docs.test_api_reference import raised_codes
@@ -76,7 +78,21 @@ def test_the_codes_in_rules_are_codes_that_can_come() -> None:
     for rule in RULES.values():
         for _, matchers in selected(rule):
             for label, values in re.findall(r"(\w+)=~?\"([^\"]*)\"", matchers):
-                assert set(values.split("|")) <= (known if label == "code" else outcomes)
+                if label != "destination":
+                    assert set(values.split("|")) <= (known if label == "code" else outcomes)
+
+
+def test_the_destinations_in_rules_are_those_of_endpoints() -> None:
+    named = {
+        values
+        for rule in RULES.values()
+        for _, matchers in selected(rule)
+        for values in re.findall(r"destination=~\"([^\"]*)\"", matchers)
+    }
+    [pattern] = named
+    for purpose in Endpoint.Purpose.values:
+        assert re.fullmatch(pattern, Endpoint(slug="anything", purpose=purpose).destination)
+    assert not any(re.fullmatch(pattern, name) for name in settings.OUTBOX_DESTINATIONS)
 
 
 @pytest.mark.parametrize("name", sorted(RULES))

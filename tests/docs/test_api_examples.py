@@ -23,10 +23,14 @@ TEXT = documents.api()
 POST = "`POST /api/v1/turns`"
 CONVERSATION = "`GET /api/v1/conversations/{conversation_id}`"
 TURNS = "`GET /api/v1/conversations/{conversation_id}/turns`"
+HANDOFF = "`POST /api/v1/conversations/{conversation_id}/handoff`"
+CONTEXT = "`GET /api/v1/conversations/{conversation_id}/context`"
+TRANSITION = "`POST /api/v1/cases/{case_id}/transitions`"
 # What differs from one run to the next; everything else on the page must come back as it stands there.
 DRAWN = {
     "turn_id",
     "conversation_id",
+    "case_id",
     "chain_head",
     "digest",
     "prev_digest",
@@ -49,8 +53,12 @@ def example(title: str, language: str) -> Any:
 def steady(value: Any) -> Any:
     """Return a JSON value with the drawn parts replaced by their lengths: an id has the length of an id."""
     if isinstance(value, dict):
-        return {name: len(part) if name in DRAWN else steady(part) for name, part in value.items()}
+        return {name: length(part) if name in DRAWN else steady(part) for name, part in value.items()}
     return [steady(part) for part in value] if isinstance(value, list) else value
+
+
+def length(part: str | None) -> int:
+    return len(part or "")
 
 
 def call(client: Client, key: str, path: str, body: Any = None) -> Any:
@@ -68,6 +76,20 @@ def test_the_documented_request_gets_the_documented_answers(client: Client, key:
     path = f"/api/v1/conversations/{posted.json()['conversation_id']}"
     assert steady(call(client, key, path).json()) == steady(example(CONVERSATION, "json answer"))
     assert steady(call(client, key, f"{path}/turns").json()) == steady(example(TURNS, "json answer"))
+
+    asked = call(client, key, f"{path}/handoff", example(HANDOFF, "json request"))
+    assert asked.status_code == 201, asked.content
+    assert steady(asked.json()) == steady(example(HANDOFF, "json answer"))
+    assert steady(call(client, key, f"{path}/context").json()) == steady(example(CONTEXT, "json answer"))
+
+    case = f"/api/v1/cases/{asked.json()['case_id']}"
+    step = example(TRANSITION, "json request") | {"version": call(client, key, case).json()["version"]}
+    assert call(client, key, f"{case}/transitions", step).json()["assignee"] == "anna"
+
+
+def test_no_case_id_is_given_where_the_page_says_none(client: Client, key: str) -> None:
+    posted = call(client, key, "/api/v1/turns", example(POST, "json request"))
+    assert posted.json()["case_id"] is example(POST, "json answer")["case_id"] is None
 
 
 def test_the_documented_refusal_is_the_one_that_comes(client: Client, key: str) -> None:
@@ -91,7 +113,15 @@ def test_the_python_examples_run_one_after_the_other(capsys: pytest.CaptureFixtu
     for block in blocks:
         exec(compile(block.body, "docs/api.md", "exec"), namespace)
     assert "outside a transaction" in capsys.readouterr().out
-    assert Turn.objects.count() == 2
+    assert Turn.objects.count() == 4
+
+
+def test_the_python_examples_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = fences((documents.ROOT / "README.md").read_text(encoding="utf-8"), "python")
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block.body, "README.md", "exec"), {})
+    assert "handoff_queued" in capsys.readouterr().out
 
 
 def test_every_python_block_of_the_page_is_run_by_a_test() -> None:

@@ -11,6 +11,12 @@ from django.urls.exceptions import Resolver404
 from config.api import api
 from config.urls import urlpatterns
 from handoff import gate
+from handoff.cases.opening import PENDING_CONSENT, QUEUED
+from handoff.cases.rules import ACTIONS
+from handoff.cases.transitions import STEPS, TAKES
+from handoff.errors import HandoffUnavailable
+from handoff.models import SupportCase
+from handoff.requests import MAX_TEXT
 from persistence.errors import HoldfastError
 from persistence.history import MAX_LIMIT
 from persistence.http.problems import RETRY_AFTER_SECONDS
@@ -41,8 +47,8 @@ def subclasses(kind: type[HoldfastError]) -> set[type[HoldfastError]]:
 
 
 def raised_codes() -> dict[str, str]:
-    """Return code → status of every error that a caller can meet. ``gate`` is imported for the one it defines."""
-    assert gate.HandoffUnavailable in subclasses(HoldfastError)
+    """Return code → status of every error that a caller can meet. The API is imported for those that it defines."""
+    assert HandoffUnavailable in subclasses(HoldfastError)
     return {
         kind.code: str(kind.status) for kind in subclasses(HoldfastError) if kind.code != HoldfastError.code
     }
@@ -135,6 +141,11 @@ def test_the_fields_and_roles_of_a_message_are_those_of_its_schema() -> None:
         ("POST /api/v1/turns", "TurnAnswer"),
         ("GET /api/v1/conversations/{conversation_id}", "ConversationAnswer"),
         ("GET /api/v1/conversations/{conversation_id}/turns", "TurnsAnswer"),
+        ("POST /api/v1/conversations/{conversation_id}/handoff", "HandoffAnswer"),
+        ("GET /api/v1/conversations/{conversation_id}/context", "ContextAnswer"),
+        ("GET /api/v1/cases", "CasesAnswer"),
+        ("GET /api/v1/cases/{case_id}", "CaseAnswer"),
+        ("POST /api/v1/inbound/{connector}", "InboundAnswer"),
     ],
 )
 def test_the_fields_of_an_answer_are_those_of_its_schema(route: str, schema: str) -> None:
@@ -149,8 +160,15 @@ def test_a_stored_turn_has_the_fields_of_its_schema_beside_what_was_sent() -> No
     assert names(route, "Turn field") <= stored
 
 
-def test_the_parameters_of_a_page_are_those_that_it_takes() -> None:
-    route = "GET /api/v1/conversations/{conversation_id}/turns"
+PAGED = [
+    route
+    for route, operation in OPERATIONS.items()
+    if any(found["in"] == "query" for found in operation.get("parameters", []))
+]
+
+
+@pytest.mark.parametrize("route", sorted(PAGED))
+def test_the_parameters_of_a_route_are_those_that_it_takes(route: str) -> None:
     taken = {
         found["name"]: found["schema"] for found in OPERATIONS[route]["parameters"] if found["in"] == "query"
     }
@@ -159,6 +177,74 @@ def test_the_parameters_of_a_page_are_those_that_it_takes() -> None:
     for name, schema in taken.items():
         default = {schema["default"]} if schema.get("default") else set()
         assert numbers(table[name]) == limits(schema) | default
+
+
+@pytest.mark.parametrize(
+    ("column", "schema"), [("Handoff field", "HandoffRequest"), ("Transition field", "Transition")]
+)
+def test_the_fields_and_limits_of_a_wish_and_of_a_step_are_those_of_its_schema(
+    column: str, schema: str
+) -> None:
+    table = {plain(row[column]): row["Type and limit"] for row in rows(TEXT, column)}
+    properties = SCHEMAS[schema]["properties"]
+    assert set(table) == set(properties)
+    for name, found in properties.items():
+        assert limits(found) <= numbers(table[name].replace(",", "")), name
+        words = flat(found).get("enum") or []
+        assert set(words) <= set(codes(table[name])) or name == "action", name
+        if isinstance(found.get("default"), str) and found["default"]:
+            assert f"default `{found['default']}`" in table[name]
+
+
+def test_a_later_wish_takes_what_a_wish_takes_and_what_its_own_table_says() -> None:
+    more = set(SCHEMAS["LaterHandoffRequest"]["properties"]) - set(SCHEMAS["HandoffRequest"]["properties"])
+    [row] = rows(TEXT, "Later field")
+    assert {plain(row["Later field"])} == more
+    assert numbers(row["Type and limit"]) == limits(
+        SCHEMAS["LaterHandoffRequest"]["properties"]["request_id"]
+    )
+
+
+def test_what_is_known_of_the_customer_is_what_the_schema_takes() -> None:
+    [row] = [row for row in rows(TEXT, "Handoff field") if plain(row["Handoff field"]) == "customer"]
+    assert set(codes(row["Type and limit"])) == set(SCHEMAS["Customer"]["properties"])
+    assert numbers(row["Type and limit"]) == limits(SCHEMAS["Customer"]["properties"]["locale"])
+
+
+def test_the_length_of_what_a_person_writes_is_the_one_that_is_enforced() -> None:
+    table = {plain(row["Transition field"]): row["Type and limit"] for row in rows(TEXT, "Transition field")}
+    assert table["text"] == table["note"] == f"text, at most {MAX_TEXT:,} characters"
+
+
+def test_the_actions_are_those_that_there_are_with_what_they_take_and_from_where() -> None:
+    table = {plain(row["Action"]): row for row in rows(TEXT, "Action")}
+    assert set(table) == set(SCHEMAS["Transition"]["properties"]["action"]["enum"]) == set(STEPS)
+    for action, row in table.items():
+        assert set(codes(row["Takes"])) == {name.rstrip("!") for name in TAKES.get(action, ())}
+        states = set(SupportCase.Status.values) if row["From"] == "any" else set(codes(row["From"]))
+        assert states == set(ACTIONS[action])
+
+
+def test_what_becomes_of_a_post_is_what_the_schema_says() -> None:
+    told = SCHEMAS["InboundAnswer"]["properties"]["outcomes"]["description"]
+    named = set(re.findall(r"[a-z_]+", told.partition(":")[2])) - {"or"}
+    assert {plain(row["Outcome"]) for row in rows(TEXT, "Outcome")} == named
+
+
+def test_the_statuses_of_a_handoff_are_those_that_are_answered() -> None:
+    documented = {plain(row["`handoff_status`"]) for row in rows(TEXT, "`handoff_status`")}
+    assert documented == {gate.NOT_REQUIRED, QUEUED, PENDING_CONSENT, HandoffUnavailable.code}
+
+
+@pytest.mark.parametrize("route", ["GET /api/v1/cases", "GET /api/v1/cases/{case_id}"])
+def test_the_states_of_a_case_are_all_named(route: str) -> None:
+    [row] = [
+        row
+        for column in ("Parameter", "Answer field")
+        for row in rows(SECTIONS[route], column)
+        if plain(row[column]) == "status"
+    ]
+    assert set(codes(row.get("What it does") or row["What it is"])) == set(SupportCase.Status.values)
 
 
 def test_every_code_is_documented_with_its_status_and_none_that_does_not_exist() -> None:

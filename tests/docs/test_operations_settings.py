@@ -9,6 +9,8 @@ from django.conf import settings
 
 from config.services import lifecycle
 from config.stack.processes import QUEUES
+from handoff.endpoints import entry
+from handoff.models import Endpoint
 from outbox.destinations import Destination
 from tests.docs import documents
 from tests.docs.documents import ROOT, codes, plain, rows, section
@@ -16,7 +18,7 @@ from tests.docs.environment import CONFIGURATIONS, names_in, read_elsewhere, var
 
 TEXT = documents.operations()
 TABLE = {plain(row["Setting"]): row for row in rows(TEXT, "Setting")}
-OTHERS = {plain(row["Variable"]) for row in rows(TEXT, "Variable")}
+OTHERS = {name for row in rows(TEXT, "Variable") for name in codes(row["Variable"])}
 COMPOSE = {plain(row["Compose variable"]): plain(row["Default"]) for row in rows(TEXT, "Compose variable")}
 FIXED = {plain(row["Django setting"]): plain(row["Value"]) for row in rows(TEXT, "Django setting")}
 
@@ -66,7 +68,8 @@ def test_the_numbers_in_the_example_for_deployment_are_the_defaults() -> None:
 
 
 def test_the_page_names_no_variable_that_nobody_reads() -> None:
-    words = {word.split("=")[0] for text in (TEXT, documents.api()) for word in codes(text)}
+    pages = (TEXT, documents.api(), documents.handoff(), documents.console())
+    words = {word.split("=")[0] for text in pages for word in codes(text)}
     named = {word for word in words if re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", word)}
     files = {f"{name}_FILE" for name, found in variables().items() if found.kind == "secret"}
     assert named <= set(TABLE) | OTHERS | set(COMPOSE) | set(FIXED) | files
@@ -92,7 +95,7 @@ def test_the_keys_of_a_destination_are_documented_with_their_defaults() -> None:
         if field.default is MISSING:
             return "required"
         if isinstance(field.default, tuple):
-            return ", ".join(str(value) for value in field.default)
+            return ", ".join(str(value) for value in field.default) or "()"
         return str(field.default)
 
     expected = {field.name: shown(field) for field in fields(Destination) if field.name != "name"}
@@ -130,5 +133,15 @@ def test_every_queue_is_documented_with_the_worker_that_listens_to_it() -> None:
 
 def test_every_queue_that_something_is_sent_to_has_a_worker() -> None:
     listened = set().union(*(queues.split(",") for queues in QUEUES.values()))
-    used = {entry["options"]["queue"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
-    assert used | {entry["queue"] for entry in settings.OUTBOX_DESTINATIONS.values()} <= listened
+    used = {scheduled["options"]["queue"] for scheduled in settings.CELERY_BEAT_SCHEDULE.values()}
+    used |= {found["queue"] for found in settings.OUTBOX_DESTINATIONS.values()}
+    assert used | {entry(Endpoint())["queue"]} <= listened
+
+
+def test_an_endpoints_own_rules_are_as_described() -> None:
+    found = entry(Endpoint())
+    *first, last = [str(delay) for delay in found["breaker"]]
+    text = re.sub(r"\s+", " ", section(TEXT, "Destinations"))
+    assert f"rests for {', '.join(first)} and then every {last} seconds when it is out" in text
+    assert found["on_exhausted"] == "park"
+    assert found["lanes_per_claim"] == 1
