@@ -12,7 +12,7 @@ from outbox.admin.lookups import uuid_or_none
 from outbox.adminkit.keyset import Keyset
 from outbox.adminkit.links import event_link
 from outbox.adminkit.readonly import ReadOnlyAdmin
-from outbox.adminkit.show import code, json_block, when
+from outbox.adminkit.show import code, json_block, veiled, when
 from outbox.models import Delivery, OutboxEvent
 
 DELIVERIES_SHOWN = 100
@@ -75,9 +75,9 @@ class EventAdmin(ReadOnlyAdmin):
     def created(self, event: OutboxEvent) -> SafeString | str:
         return when(event.created_at)
 
-    @admin.display(description="payload")
+    @admin.display(description="payload, texts veiled")
     def payload_(self, event: OutboxEvent) -> SafeString:
-        return json_block(event.payload)
+        return json_block(veiled(event.payload))
 
     @admin.display(description="headers")
     def headers_(self, event: OutboxEvent) -> SafeString:
