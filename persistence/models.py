@@ -55,6 +55,8 @@ class Conversation(models.Model):
                 condition=Q(customer_ref__isnull=False),
                 name="persistence_conv_customer",
             ),
+            # Read by the admin's list, for whoever sees some domains only.
+            models.Index(fields=["domain", "-id"], name="persistence_conv_domain"),
         ]
 
     def __str__(self) -> str:

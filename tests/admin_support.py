@@ -1,12 +1,15 @@
 """Short words for what the tests of all admin pages do: sign in, act, and count what the database had to do."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+
+from persistence.models import DomainAccess
 
 NAUGHTY = (
     "<script>alert(1)</script>",
@@ -19,12 +22,13 @@ NAUGHTY = (
 )
 
 
-def signed_in(*permissions: str, staff: bool = True) -> Client:
-    """Return a client signed in as a user with exactly these permissions (``app.codename``)."""
+def signed_in(*permissions: str, staff: bool = True, domains: Sequence[str] = ()) -> Client:
+    """Return a client signed in as a user with exactly these permissions (``app.codename``), in these domains."""
     user = User.objects.create_user(f"user{User.objects.count()}", password="a-long-password", is_staff=staff)
     for name in permissions:
         app, codename = name.split(".")
         user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    DomainAccess.objects.bulk_create(DomainAccess(user=user, domain=domain) for domain in domains)
     client = Client()
     client.force_login(user)
     return client

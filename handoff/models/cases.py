@@ -123,6 +123,12 @@ class SupportCase(models.Model):
                 condition=Q(closed_at__isnull=False),
                 name="handoff_case_ended_all",
             ),
+            # Read by an agent's list of the cases that they served: few among many.
+            models.Index(
+                fields=["assignee", "-closed_at", "-id"],
+                condition=Q(closed_at__isnull=False),
+                name="handoff_case_ended_assignee",
+            ),
             models.Index(fields=["domain", "-opened_at"], name="handoff_case_opened"),
             # Read by the API and the console's filter.
             models.Index(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
@@ -23,6 +24,11 @@ class OwnDomains:
     """Put in front of a ModelAdmin: every list, page and action sees the user's own domains alone."""
 
     domain_field = "domain"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        if domains_of(request.user) == []:
+            messages.warning(request, NO_DOMAIN)
+        return super().changelist_view(request, extra_context)  # type: ignore[misc]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         every: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]

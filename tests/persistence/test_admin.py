@@ -232,9 +232,9 @@ def test_who_is_not_allowed_reads_no_transcript():
     permissions = ("persistence.view_conversation", "persistence.view_turn")
     for address in pages:
         assert Client().get(address).status_code == 302
-        assert signed_in(*permissions, staff=False).get(address).status_code == 302
-        assert signed_in("outbox.view_lane").get(address).status_code == 403
-        assert signed_in(*permissions).get(address).status_code == 200
+        assert signed_in(*permissions, staff=False, domains=("demo",)).get(address).status_code == 302
+        assert signed_in("outbox.view_lane", domains=("demo",)).get(address).status_code == 403
+        assert signed_in(*permissions, domains=("demo",)).get(address).status_code == 200
 
 
 @recorded
@@ -262,9 +262,12 @@ def test_a_key_is_revoked_through_its_list_and_its_hash_is_never_shown(admin_cli
 def test_who_may_only_view_keys_cannot_revoke_them():
     apikeys.create_key("demo")
     key_id = ApiKey.objects.get().pk
-    run_action(signed_in("persistence.view_apikey"), KEYS, "revoke", [key_id])
+    may_view, may_change = "persistence.view_apikey", "persistence.change_apikey"
+    run_action(signed_in(may_view, domains=("demo",)), KEYS, "revoke", [key_id])
     assert ApiKey.objects.get().revoked_at is None
-    run_action(signed_in("persistence.view_apikey", "persistence.change_apikey"), KEYS, "revoke", [key_id])
+    run_action(signed_in(may_view, may_change, domains=("other",)), KEYS, "revoke", [key_id])
+    assert ApiKey.objects.get().revoked_at is None
+    run_action(signed_in(may_view, may_change, domains=("demo",)), KEYS, "revoke", [key_id])
     assert ApiKey.objects.get().revoked_at is not None
 
 

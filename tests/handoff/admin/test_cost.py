@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 
+from handoff import search
 from handoff.admin.filters import CHANNELS_AMONG
 from handoff.cases import actions
 from handoff.cases.actor import Actor
@@ -42,7 +43,7 @@ FILTERS = ("", "?owner=me", "?owner=nobody", "?sla=green", "?state=open", "?prio
 
 def ten_cases() -> SupportCase:
     """Open ten cases and return one with turns, notes and a reply."""
-    found = case(session="s0")
+    found = case(session="s0", customer_ref="Marta")
     for number in range(1, 10):
         case(session=f"s{number}", priority=("low", "normal", "high", "urgent")[number % 4])
     actions.claim(found.case_id, actor=Actor("ben"))
@@ -66,6 +67,7 @@ def test_two_thousand_live_cases_cost_no_more_statements_than_ten():
     agent("ben")
     client = signed_in()
     pages = [*(QUEUE + query for query in FILTERS), f"{QUEUE}live/", address(found), address(found, "live")]
+    search.refresh()
     before = {page: len(statements(client, page)) for page in pages}
     multiply(LIVE // 10)
     assert SupportCase.objects.filter(closed_at__isnull=True).count() >= LIVE

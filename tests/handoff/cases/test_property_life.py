@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from handoff.cases import actions
 from handoff.cases.actor import Actor
@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 AGENTS = st.sampled_from([Actor("anna"), Actor("ben")])
 DESK = Actor("hook:ana", "desk")
 SESSIONS = st.sampled_from(["one", "two"])
+QUEUES = st.sampled_from(["general", "general", "closed-days"])
 _numbers = itertools.count(1)
 T = TypeVar("T")
 
@@ -56,13 +57,18 @@ class CaseLife(RuleBasedStateMachine):
         SupportCase.objects.update(warn_at=None)
         Handoff.objects.update(accept_due_at=None)
 
+    @initialize(consent=st.booleans())
+    def both_customers_ask_for_a_human(self, consent: bool) -> None:
+        for session in ("one", "two"):
+            self.the_customer_asks_for_a_human(session, "general", consent and session == "two")
+
     # --- what happens ------------------------------------------------------------------------------------
 
     @rule(session=SESSIONS, with_answer=st.booleans(), epoch=st.sampled_from(["none", "present", "older"]))
     def the_customer_speaks(self, session: str, with_answer: bool, epoch: str) -> None:
         self.turn(session, with_answer=with_answer, **self.epoch_of(session, epoch))
 
-    @rule(session=SESSIONS, queue=st.sampled_from(["general", "closed-days"]), consent=st.booleans())
+    @rule(session=SESSIONS, queue=QUEUES, consent=st.booleans())
     def the_customer_asks_for_a_human(self, session: str, queue: str, consent: bool) -> None:
         wish = {"reason_code": "user_request", "queue": queue, "consent_required": consent}
         self.turn(session, with_answer=True, handoff=wish)
@@ -71,7 +77,7 @@ class CaseLife(RuleBasedStateMachine):
         session=SESSIONS,
         agent=AGENTS,
         name=st.sampled_from(["claim", "release", "wait", "return_to_bot", "close", "cancel"]),
-        stale=st.booleans(),
+        stale=st.sampled_from([False, False, False, True]),
     )
     def an_agent_decides(self, session: str, agent: Actor, name: str, stale: bool) -> None:
         self.act(session, name, actor=agent, stale=stale)
@@ -105,7 +111,7 @@ class CaseLife(RuleBasedStateMachine):
     def the_priority_changes(self, session: str, agent: Actor, priority: str) -> None:
         self.act(session, "set_priority", actor=agent, priority=priority)
 
-    @rule(session=SESSIONS, agent=AGENTS, queue=st.sampled_from(["general", "closed-days"]))
+    @rule(session=SESSIONS, agent=AGENTS, queue=QUEUES)
     def the_case_is_transferred(self, session: str, agent: Actor, queue: str) -> None:
         self.act(session, "transfer", actor=agent, queue=queue)
 
@@ -237,8 +243,8 @@ class CaseLife(RuleBasedStateMachine):
 
 # Without the phase that explains: it traces every line, which takes ten times as long.
 SEARCH = settings(
-    max_examples=25,
-    stateful_step_count=30,
+    max_examples=30,
+    stateful_step_count=40,
     deadline=None,
     derandomize=True,
     phases=(Phase.generate, Phase.shrink),
