@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from django.templatetags.static import static
+
 from config import env
 from config.destinations import destinations
 from config.log import logging_config
@@ -188,6 +190,9 @@ LOGGING = logging_config(LOG_LEVEL, LOG_STYLE)
 UNFOLD = {
     "SITE_TITLE": "Holdfast",
     "SITE_HEADER": "Holdfast",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("outbox/favicon.svg")},
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "handoff.admin.dashboard.callback",

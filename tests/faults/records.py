@@ -22,7 +22,7 @@ FROM persistence_turn AS t JOIN persistence_conversation AS c ON c.id = t.conver
 CONVERSATIONS = """
 SELECT public_id::text, last_seq, encode(chain_head, 'hex'), archived_through_seq FROM persistence_conversation
 """
-EVENTS = "SELECT payload ->> 'turn_id' FROM outbox_event"
+EVENTS = "SELECT payload ->> 'turn_id' FROM outbox_event WHERE event_type = 'turn.recorded'"
 
 
 @dataclass(frozen=True, slots=True)
