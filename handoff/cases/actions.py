@@ -44,7 +44,7 @@ def claim(case_id: UUID, **given: Unpack[Given]) -> SupportCase:
 def do_claim(change: Change) -> None:
     check(change, "claim")
     owner, actor = change.case.assignee, change.actor.assignee
-    if owner == actor and change.conversation.control == "human":
+    if owner == actor and change.conversation.control in ("human", "closed"):
         return
     if owner and owner != actor:
         raise AlreadyClaimed(owner=owner, version=change.case.version)

@@ -59,8 +59,13 @@ def new_attempt(change: Change, reason_code: str) -> Handoff:
     )
 
 
-def accept(change: Change, by: str) -> Handoff:
-    """Note that a human takes the conversation; begin an attempt where none waits. Control is theirs."""
+def accept(change: Change, by: str) -> None:
+    """Note that a human takes the conversation; begin an attempt where none waits. Control is theirs.
+
+    A case that is taken up again after its conversation ended gets an owner, but there is no conversation to take.
+    """
+    if change.conversation.control == "closed":
+        return
     attempt = change.attempt
     if attempt is None:
         attempt = new_attempt(change, change.case.reason_codes[-1])
@@ -69,7 +74,6 @@ def accept(change: Change, by: str) -> Handoff:
     attempt.accept_due_at = accept_due(change)
     attempt.save()
     change.give_control("human", "claimed")
-    return attempt
 
 
 def requeue(change: Change) -> None:

@@ -13,6 +13,7 @@ from handoff.models import SupportCase
 from handoff.models.cases import LIVE
 from persistence.jsontext import refuse, storable_text
 
+MOST_EVENTS = 500
 PLACE = re.compile(r"(?P<moment>none|\d{8}T\d{6}\.\d{6}Z)-(?P<pk>\d{1,18})", re.ASCII)
 
 
@@ -127,7 +128,7 @@ def case_fields(case: SupportCase, *, with_events: bool = False) -> dict[str, An
                 "data": event.data,
                 "created_at": event.created_at.isoformat(),
             }
-            for event in case.events.order_by("seq")[:500]
+            for event in reversed(case.events.order_by("-seq")[:MOST_EVENTS])
         ]
     return found
 

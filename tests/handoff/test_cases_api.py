@@ -6,7 +6,7 @@ import uuid
 import pytest
 from django.test import Client
 
-from handoff.models import SupportCase
+from handoff.models import CaseEvent, SupportCase
 from persistence.apikeys import create_key
 from persistence.models import Turn
 
@@ -125,6 +125,16 @@ def test_a_case_is_worked_through_over_http(call, case):
         "returned",
         "closed",
     ]
+
+
+def test_a_long_history_is_told_from_its_end(call, case):
+    found = SupportCase.objects.get()
+    CaseEvent.objects.bulk_create(
+        CaseEvent(case=found, seq=seq, kind="noted", actor="agent:anna", created_at=found.opened_at)
+        for seq in range(3, 601)
+    )
+    history = call("get", f"/cases/{case['case_id']}")[1]["events"]
+    assert [event["seq"] for event in history] == list(range(101, 601))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from handoff.models.cases import LIVE, LIVE_ATTEMPT
 from outbox.models import OutboxEvent
 from persistence.errors import HoldfastError
 from persistence.models import Conversation, Turn
+from tests.handoff.support import ANNA, ask, control_of, kinds
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
@@ -243,8 +244,8 @@ class CaseLife(RuleBasedStateMachine):
 
 # Without the phase that explains: it traces every line, which takes ten times as long.
 SEARCH = settings(
-    max_examples=30,
-    stateful_step_count=40,
+    max_examples=25,
+    stateful_step_count=35,
     deadline=None,
     derandomize=True,
     phases=(Phase.generate, Phase.shrink),
@@ -254,3 +255,15 @@ SEARCH = settings(
 
 def test_whatever_agents_customers_and_the_clock_do_what_is_stored_stays_true():
     run_state_machine_as_test(CaseLife, settings=SEARCH)
+
+
+def test_a_case_taken_up_after_its_conversation_ended_has_an_owner_but_no_attempt():
+    found = ask()
+    actions.user_ended(found.case_id, actor=ANNA)
+    actions.reopen(found.case_id, actor=ANNA)
+    for _ in range(2):
+        case = actions.claim(found.case_id, actor=ANNA)
+    assert (case.assignee, kinds(found).count("claimed")) == ("anna", 1)
+    assert control_of(found)[0] == "closed"
+    assert not Handoff.objects.filter(state__in=LIVE_ATTEMPT).exists()
+    assert actions.release(found.case_id, actor=ANNA).assignee == ""
