@@ -15,5 +15,7 @@ FIGURES = {
     "claim-backlog": "bench.figures.claim_backlog.measure",
     "claim-snapshot": "bench.figures.claim_snapshot.measure",
     "settle-wait": "bench.figures.settle_wait.measure",
+    "console": "bench.figures.console.measure",
+    "cases": "bench.figures.cases.measure",
     "memory": "bench.figures.memory.measure",
 }

@@ -49,7 +49,7 @@ def bad_requests() -> Iterator[object]:
     yield turn("deep", metadata={"a": [[[[TEXT]]]], "b": float("nan")})
     yield turn("long", messages=[{"role": "user", "content": TEXT * 2000}])
     yield turn("session", session_id=SESSION + "x" * 600)
-    yield turn("handoff", handoff={"reason": TEXT})
+    yield turn("handoff", handoff={"reason": TEXT, "queue": TEXT})
     yield [turn("list")]
     yield TEXT.encode() + SESSION.encode()
     yield json.dumps(turn("cut"))[:-20].encode()
@@ -71,8 +71,9 @@ def test_card_numbers_addresses_and_session_ids_appear_nowhere(house, private_re
         post(client, turn("one")),
         post(client, turn("one")),
         post(client, turn("two", metadata={"note": TEXT})),
+        post(client, turn("human", handoff={"reason": TEXT})),
     ]
-    assert [answer.status for answer in answers] == [201, 200, 201]
+    assert [answer.status for answer in answers] == [201, 200, 201, 201]
     refused = [post(client, body) for body in bad_requests()]
     assert {answer.status for answer in refused} <= {409, 413, 422, 503}, [
         answer.status for answer in refused

@@ -224,8 +224,16 @@ def test_an_unreadable_part_is_counted_once_however_often_the_file_is_repeated()
     assert [failure.where for failure in summary.failures] == ["file:1"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let SIGINT interrupt, also where a shell started the tests in the background and had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @stores
-def test_an_interrupted_replay_says_so_and_leaves_the_rest_for_the_next() -> None:
+def test_an_interrupted_replay_says_so_and_leaves_the_rest_for_the_next(interruptible: None) -> None:
     talks = [dialogue(str(number)) for number in range(20)]
     done = []
 
