@@ -4,11 +4,12 @@ from typing import Any
 
 TICK_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
+MINUTE_SECONDS = 60.0
 HOUR_SECONDS = 3600.0
 
 
 def beat_schedule(destinations: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return Celery's ``beat_schedule``: relays for the settings' destinations, and the upkeep of outbox and claims."""
+    """Return Celery's ``beat_schedule``: relays for the settings' destinations, and the upkeep of every storey."""
     relays = {
         f"relay-{name}": {
             "task": "outbox.relay",
@@ -31,12 +32,13 @@ def beat_schedule(destinations: dict[str, dict[str, Any]]) -> dict[str, dict[str
             ("prune", 60.0),
         )
     }
-    claims = {
-        "sweep_claims": {
-            "task": "persistence.sweep_claims",
-            "schedule": HOUR_SECONDS,
-            "options": {"queue": "maintenance", "expires": HOUR_SECONDS},
+    storage = {
+        name: {
+            "task": f"persistence.{name}",
+            "schedule": seconds,
+            "options": {"queue": "maintenance", "expires": seconds},
         }
+        for name, seconds in (("sweep_claims", HOUR_SECONDS), ("finish_erasures", MINUTE_SECONDS))
     }
     desk = {
         f"cases_{name}": {
@@ -50,4 +52,4 @@ def beat_schedule(destinations: dict[str, dict[str, Any]]) -> dict[str, dict[str
             ("prune", HOUR_SECONDS),
         )
     }
-    return relays | upkeep | claims | desk
+    return relays | upkeep | storage | desk

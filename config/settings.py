@@ -126,6 +126,9 @@ HANDOFF_LOOP_MINUTES = env.integer("HANDOFF_LOOP_MINUTES", 60, at_least=1, at_mo
 CLAIM_CHECK_BYTES = env.integer("CLAIM_CHECK_BYTES", 48 * 1024, at_least=1024, at_most=60 * 1024)
 OUTBOUND_ALLOWED_HOSTS = env.words("OUTBOUND_ALLOWED_HOSTS")
 
+# --- What is kept about one customer: the highest storey first ---------------------------------------------
+SUBJECT_PARTS = ["handoff.subject.CasesOfSubject", "persistence.subject.turns.TurnsOfSubject"]
+
 # --- Celery: messages are nudges without data or authority ------------------------------------------------
 REDIS_URL = env.secret("REDIS_URL", _local.get("redis_url", ""))
 CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL", REDIS_URL) or "redis://127.0.0.1:1/0"

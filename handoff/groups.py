@@ -42,6 +42,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "privacy officer": (
         *("handoff.view_supportcase", "persistence.view_transcriptreading"),
         *READ_TRANSCRIPTS,
+        *("persistence.view_erasurerecord", "persistence.export_subject", "persistence.erase_subject"),
     ),
 }
 APPS = ("outbox", "persistence", "handoff")

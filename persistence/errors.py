@@ -5,7 +5,8 @@ HoldfastError
 ├── Conflict                 what was sent does not fit what is there; nothing was stored (409)
 │   ├── RequestIdReused      the request id belongs to another request
 │   ├── StaleSequence        the conversation has moved on since the caller last looked
-│   └── StaleControl         somebody else has taken control of the conversation since
+│   ├── StaleControl         somebody else has taken control of the conversation since
+│   └── ErasureRefused       somebody still owes this customer something; nothing was erased
 ├── PersistenceUnavailable   Postgres did not take it (503); retry with the same request id
 ├── BodyTooLarge             the request is larger than anything that is stored (413)
 ├── Unauthenticated          no key, or one that opens nothing (401)
@@ -13,6 +14,7 @@ HoldfastError
 └── NotFound                 nothing there, or nothing that this key may see (404)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -92,6 +94,15 @@ class StaleControl(Conflict):
 
     def current(self) -> dict[str, Any]:
         return {"control": self.control, "control_epoch": self.control_epoch}
+
+
+class ErasureRefused(Conflict):
+    code = "erasure_refused"
+    title = "This customer's data cannot be erased now"
+
+    def __init__(self, hindrances: Sequence[str]) -> None:
+        self.hindrances = list(hindrances)
+        super().__init__(f"Nothing was erased. {' '.join(self.hindrances)}")
 
 
 class PersistenceUnavailable(HoldfastError):

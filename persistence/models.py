@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from persistence.claim_check.models import ClaimCheck as ClaimCheck
+from persistence.subject.models import ErasureRecord as ErasureRecord
 
 
 class Conversation(models.Model):

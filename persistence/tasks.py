@@ -7,6 +7,7 @@ from django.conf import settings
 
 from persistence.claim_check.store import claims_store
 from persistence.claim_check.sweep import sweep
+from persistence.subject.objects import finish_open
 
 
 @shared_task(name="persistence.sweep_claims")
@@ -17,3 +18,9 @@ def sweep_claims(**_: Any) -> None:
         grace_seconds=settings.CLAIM_CHECK_GRACE_HOURS * 3600,
         abandoned_seconds=settings.CLAIM_CHECK_ABANDONED_DAYS * 86_400,
     )
+
+
+@shared_task(name="persistence.finish_erasures")
+def finish_erasures(**_: Any) -> None:
+    """Delete what still lies off-box of customers who were erased."""
+    finish_open()

@@ -46,6 +46,10 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ),
             Entry("Turns", "chat", "persistence_turn_changelist", ("persistence.view_turn",)),
             Entry(
+                *("Customers' data", "shield_person", "persistence_erasurerecord_changelist"),
+                ("persistence.view_erasurerecord", "persistence.export_subject", "persistence.erase_subject"),
+            ),
+            Entry(
                 *("Who read what", "visibility", "persistence_transcriptreading_changelist"),
                 ("persistence.view_transcriptreading",),
             ),

@@ -19,6 +19,7 @@ from handoff.models import CaseEvent, Handoff, SupportCase
 from handoff.models.cases import LIVE_ATTEMPT
 from persistence.control import LockedConversation, lock_conversation, move_control
 from persistence.database import translated
+from persistence.models import Conversation
 
 # What an agent decides upon. A change of these moves ``version``; a note or a customer's word does not.
 DECIDED = ("status", "assignee", "priority", "queue_id", "merged_into_id")
@@ -128,7 +129,10 @@ def lock(
     conversation_pk = SupportCase.objects.filter(**where).values_list("conversation_id", flat=True).first()
     if conversation_pk is None:
         raise CaseNotFound
-    conversation = lock_conversation(conversation_pk)
+    try:
+        conversation = lock_conversation(conversation_pk)
+    except Conversation.DoesNotExist:  # erased while we waited for it
+        raise CaseNotFound from None
     case = SupportCase.objects.select_related("queue").select_for_update(of=("self",)).get(**where)
     if version is not None and version != case.version:
         raise StaleVersion(version=case.version, status=case.status, assignee=case.assignee)

@@ -6,9 +6,12 @@ before the delivery is settled.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
 
 from handoff.connectors.port import Answer, Connector, Desk, DeskTrouble, Message
 from handoff.connectors.registry import UnknownConnector, connector
+from handoff.delivery.erased import ticket_erased, unquoted
 from handoff.delivery.links import LinkConflict, case_named, keep_link, link_of
 from handoff.delivery.transcript import REQUESTED
 from handoff.endpoints import as_desk, endpoint_of
@@ -95,7 +98,7 @@ class Courier:
         try:
             answer = self._send(delivery, tries=attempt.before)
         except DeskTrouble as trouble:
-            answer = trouble.answer
+            answer = unquoted(trouble.answer) if ticket_erased(delivery) else trouble.answer
         except Exception as error:
             attempts.finish(attempt, outcome="failed", code=f"handler_error:{type(error).__name__}")
             raise
@@ -114,6 +117,8 @@ class Courier:
     def _send(self, delivery: ClaimedDelivery, *, tries: int) -> Answer | None:
         if self._endpoint.purpose == Endpoint.Purpose.REPLIES:
             return self._to_app(delivery, tries)
+        if ticket := ticket_erased(delivery):
+            return self._ask_to_delete(delivery, ticket, tries)
         case = case_named(delivery.ordering_key)
         if case is None:
             return CASE_MISSING
@@ -124,6 +129,11 @@ class Courier:
     def _to_app(self, delivery: ClaimedDelivery, tries: int) -> Answer:
         """Send what the app that speaks with the customer must know; there is no ticket."""
         return self._adapter.update(self._desk, message(delivery, None, tries, delivery.ordering_key))
+
+    def _ask_to_delete(self, delivery: ClaimedDelivery, ticket: str, tries: int) -> Answer:
+        """Ask for the ticket of a case that was erased; the event says all that is left to say."""
+        told = replace(message(delivery, None, tries, ticket), case_id=UUID(delivery.ordering_key))
+        return unquoted(self._adapter.update(self._desk, told))
 
     def _open(self, delivery: ClaimedDelivery, case: SupportCase, tries: int) -> Answer | None:
         """Open the ticket, unless an earlier try did.

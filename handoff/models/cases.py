@@ -142,6 +142,15 @@ class SupportCase(models.Model):
                 condition=Q(customer_ref__isnull=False),
                 name="handoff_case_customer",
             ),
+            # Read by erasure and by the foreign keys: the cases that point to one that is deleted.
+            models.Index(
+                fields=["follow_up_of"],
+                condition=Q(follow_up_of__isnull=False),
+                name="handoff_case_follow_up",
+            ),
+            models.Index(
+                fields=["merged_into"], condition=Q(merged_into__isnull=False), name="handoff_case_merged"
+            ),
         ]
 
     def __str__(self) -> str:

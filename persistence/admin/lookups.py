@@ -28,6 +28,7 @@ WITH_CUSTOMERS = DOMAINS.format(
     where="WHERE customer_ref IS NOT NULL",
     more="AND t.customer_ref IS NOT NULL",
 )
+WITH_ERASURES = DOMAINS.format(table="persistence_erasure_record", where="", more="")
 # A turn's id and its event's id are UUIDs of version 7, drawn one after the other by one process.
 EVENT_WITHIN = timedelta(seconds=10)
 
@@ -48,6 +49,12 @@ def domains_with_turns() -> list[str]:
 def domains_with_customers() -> list[str]:
     """Return every domain that has conversations of a named customer."""
     return _first_column(WITH_CUSTOMERS)
+
+
+def domains_known() -> list[str]:
+    """Return every domain in which there is something, or was before it was erased; sorted."""
+    every = (WITH_TURNS, WITH_CUSTOMERS, WITH_ERASURES)
+    return sorted({domain for sql in every for domain in _first_column(sql)})
 
 
 def turns_called(term: str) -> Q:

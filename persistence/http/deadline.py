@@ -43,6 +43,14 @@ class Watchdog:
         with self._lock:
             self._watched.pop(number, None)
 
+    def extend(self, database: Any, seconds: float) -> None:
+        """Give whoever is watched on this connection so much time from now on."""
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            for number, (before, watched) in self._watched.items():
+                if watched is database:
+                    self._watched[number] = (max(before, deadline), watched)
+
     def _start(self) -> None:
         """Start the thread once per process; a fork leaves its parent's thread behind."""
         if self._pid == os.getpid():
@@ -72,6 +80,14 @@ def shut(database: Any) -> None:
 
 
 _watchdog = Watchdog()
+
+
+def extend(seconds: float) -> None:
+    """Give the request that this thread serves so many seconds from now on, for work that is long by its nature.
+
+    Each statement is still bounded by ``statement_timeout``. Outside a request nothing happens.
+    """
+    _watchdog.extend(connections["default"], seconds)
 
 
 class DeadlineMiddleware:

@@ -89,6 +89,13 @@ def hash_session(
     return _keyed_hash(secrets.secret(version), ("session", domain, channel, session_id))
 
 
+def hash_subject(
+    secrets: HashSecrets, *, domain: str, named: Sequence[str], version: int | None = None
+) -> bytes:
+    """Return the 32-byte HMAC-SHA256 by which the record of an erasure is found by whoever knows the reference."""
+    return _keyed_hash(secrets.secret(version), ("subject", domain, *named))
+
+
 def fingerprint(
     secrets: HashSecrets,
     *,

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from handoff.cases import actions
 from handoff.cases.actor import Actor
-from handoff.models import CannedReply, Queue, SupportCase
+from handoff.models import CannedReply, Endpoint, ExternalLink, Queue, SupportCase
 from tests.handoff.admin.support import agent, case, turn
 
 LONG = (
@@ -66,6 +66,19 @@ def main_case() -> SupportCase:
     )
     turn("Finally! What happens now?", None, **who)
     return found
+
+
+def ticket(found: SupportCase) -> None:
+    """Let a help desk have a ticket about the case."""
+    desk = Endpoint.objects.create(
+        slug="zendesk", domain="demo", connector="webhook", url="https://desk.example.com/"
+    )
+    ExternalLink.objects.create(
+        endpoint=desk,
+        case=found,
+        external_id="#1042",
+        external_url="https://desk.example.com/tickets/1042",
+    )
 
 
 OTHERS: list[tuple[str, dict[str, Any]]] = [

@@ -1,0 +1,1 @@
+"""Everything about one customer: shown, exported, erased. Each storey says for itself what it keeps (``port``)."""
