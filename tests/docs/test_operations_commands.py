@@ -23,13 +23,16 @@ SECTIONS = {
     if "manage.py" in title
 }
 PLACEHOLDERS = {
+    "CONVERSATION": "01a1fd4b-d5d0-7681-a753-1a6cb1432900",
     "DESTINATION": "archive",
     "DOMAIN": "shop",
+    "FILE": "customer.zip",
     "FILE…": "chats.jsonl",
     "ID": "1",
     "KEY": "01a1fd4b-d5d0-7681-a753-1a6cb1432900",
     "N": "5",
     "NAME": "website",
+    "REF": "customer-42",
     "TEXT": "maintenance",
     "TIME": "2026-11-21T02:00:00+00:00",
 }

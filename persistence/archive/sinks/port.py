@@ -1,5 +1,5 @@
 """What the archive asks of a store: put if absent, get, list. Every adapter translates its own errors into
-these. What only claim checks need, deleting and addresses for others, stands apart: the archive never deletes.
+these. What only claim checks and erasures need, deleting and addresses for others, stands apart.
 
 ::
 

@@ -21,7 +21,7 @@ class Meaning(NamedTuple):
 
 
 _WAIT = "The row stays and is tried again."
-_CREDENTIALS = "Check the access key, its secret and the bucket policy (put, get, list; for claims delete)."
+_CREDENTIALS = "Check the access key, its secret and the bucket policy (put, get, list; delete to erase)."
 _ADDRESS = "Check the endpoint, the region and the bucket name."
 _CHECKSUM = Meaning(
     "checksum_rejected", False, "The body changed on its way; look for a proxy that rewrites requests."
