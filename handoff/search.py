@@ -40,9 +40,10 @@ WHERE (cases.status IN ('pending_consent', 'open', 'in_progress', 'waiting_custo
   AND (found.case_id IS NULL OR found.through_seq < conversation.last_seq OR found.through_event < cases.event_seq)
 ORDER BY cases.id LIMIT %s
 """
+# A case may be erased meanwhile; nothing is kept of it then.
 KEEP = """
 INSERT INTO handoff_case_text AS known (case_id, through_seq, through_event, words)
-VALUES (%(case)s, %(seq)s, %(event)s, array_to_tsvector(%(words)s))
+SELECT id, %(seq)s, %(event)s, array_to_tsvector(%(words)s) FROM handoff_case WHERE id = %(case)s FOR KEY SHARE
 ON CONFLICT (case_id) DO UPDATE SET
     through_seq = greatest(known.through_seq, excluded.through_seq),
     through_event = greatest(known.through_event, excluded.through_event),

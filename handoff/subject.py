@@ -11,7 +11,6 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
-from handoff.cases.change import database_now
 from handoff.cases.selectors import case_fields, rows_with_names
 from handoff.delivery.erased import NOTE, notice
 from handoff.delivery.transcript import REQUESTED
@@ -19,6 +18,7 @@ from handoff.models import CaseEvent, CaseText, Endpoint, ExternalLink, Handoff,
 from handoff.models.cases import LIVE
 from outbox.enqueue import enqueue
 from outbox.models import DeliveryAttempt, Lane
+from persistence.database import database_now
 from persistence.subject.port import Elsewhere, Erased, Subject
 
 T = TypeVar("T")

@@ -1,7 +1,8 @@
-"""Where Postgres' own errors become Holdfast's, once."""
+"""Where Postgres' own errors become Holdfast's, once; and what time it is there."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, connection
 
@@ -21,3 +22,11 @@ def translated() -> Iterator[None]:
         if not connection.in_atomic_block:
             connection.close()
         raise PersistenceUnavailable from error
+
+
+def database_now() -> datetime:
+    """Return the time by the one clock that all rows are stamped with; it moves on inside a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        found: datetime = cursor.fetchone()[0]
+    return found

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from handoff.cases.actor import Actor
 from handoff.cases.tell import Outgoing, case_event, send, told_control
@@ -18,7 +18,7 @@ from handoff.errors import CaseNotFound, StaleVersion, TransitionRefused
 from handoff.models import CaseEvent, Handoff, SupportCase
 from handoff.models.cases import LIVE_ATTEMPT
 from persistence.control import LockedConversation, lock_conversation, move_control
-from persistence.database import translated
+from persistence.database import database_now, translated
 from persistence.models import Conversation
 
 # What an agent decides upon. A change of these moves ``version``; a note or a customer's word does not.
@@ -137,11 +137,3 @@ def lock(
     if version is not None and version != case.version:
         raise StaleVersion(version=case.version, status=case.status, assignee=case.assignee)
     return Change(case, conversation, actor, now or database_now())
-
-
-def database_now() -> datetime:
-    """Return the time by the one clock that all rows are stamped with."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        found: datetime = cursor.fetchone()[0]
-    return found

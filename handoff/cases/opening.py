@@ -13,13 +13,14 @@ from django.db import DatabaseError, transaction
 from handoff.cases import clock
 from handoff.cases.actor import Actor
 from handoff.cases.attempts import begin_attempt, recent_attempts, request_attempt
-from handoff.cases.change import Change, database_now
+from handoff.cases.change import Change
 from handoff.cases.notify import request_human
 from handoff.cases.snapshot import snapshot
 from handoff.models import Handoff, Queue, SupportCase
 from handoff.models.cases import LIVE
 from handoff.requests import HandoffRequest
 from persistence.control import LockedConversation
+from persistence.database import database_now
 from persistence.privacy.redaction import redact_text
 
 log = logging.getLogger(__name__)

@@ -3,10 +3,11 @@
 from handoff.cases import clock
 from handoff.cases.actor import Actor
 from handoff.cases.attempts import activate
-from handoff.cases.change import Change, database_now
+from handoff.cases.change import Change
 from handoff.cases.opening import live_case
 from handoff.models import SupportCase
 from persistence.control import lock_conversation
+from persistence.database import database_now
 from persistence.models import Conversation
 from persistence.privacy.redaction import redact_text
 from persistence.requests import TurnRequest

@@ -15,8 +15,9 @@ from handoff.cases import clock
 from handoff.cases.actions import do_release
 from handoff.cases.actor import SYSTEM
 from handoff.cases.attempts import end_attempt
-from handoff.cases.change import Change, changing, database_now
+from handoff.cases.change import Change, changing
 from handoff.models import Handoff, SupportCase
+from persistence.database import database_now
 from persistence.errors import HoldfastError
 
 log = logging.getLogger(__name__)

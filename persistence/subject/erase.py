@@ -6,8 +6,8 @@ What lies off-box goes after the commit, by ``objects``.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import uuid_utils
@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from outbox.destinations import destinations
 from outbox.forget import Forgotten, forget
-from persistence.database import translated
+from persistence.database import database_now, translated
 from persistence.errors import ErasureRefused, NotFound
 from persistence.models import ErasureRecord
 from persistence.subject.find import hashes, names_of, parts, present
@@ -165,11 +165,3 @@ def wait_seconds() -> float:
     """
     lease = max((found.lease for found in destinations().values()), default=0.0)
     return max(LEAST_WAIT_SECONDS, 2 * (lease + settings.ARCHIVE_CALL_DEADLINE_SECONDS))
-
-
-def database_now() -> datetime:
-    """Return the time by the database's clock, which moves on inside a transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        (now,) = cursor.fetchone()
-    return cast(datetime, now)

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,29 +12,18 @@ from uuid import uuid4
 import pytest
 
 from config.services import process
-from config.services import redis as services_redis
 from tests.fakes.desk.base import _handler, _Server
 from tests.fakes.desk.webhook import FakeWebhookDesk
 from tests.faults import desk_checker
 from tests.faults.client import Client
+from tests.faults.endpoints import configure
 from tests.faults.history import Attempt, content_hash
-from tests.faults.house import ROOT, House, Stack, eventually
-from tests.private_servers import PrivateServer
-from tests.services_plugin import scratch
+from tests.faults.house import House, Stack, eventually
 
 SEED, THREADS, CUSTOMERS = 20261121, 3, 30
 RECOVERY_SECONDS = 100.0
 DESTINATION = "helpdesk:hook"
 LEADER, CHILD = 0, 1
-PREPARE = """
-import json, os
-from handoff.models import Endpoint
-from handoff.secrets import seal
-given = json.loads(os.environ["FAULTS_GIVEN"])
-Endpoint.objects.create(
-    slug="hook", domain="demo", connector="webhook", url=given["url"], sealed_secrets=seal(given["secrets"])
-)
-"""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -129,26 +117,9 @@ class Customers:
 
 
 @pytest.fixture
-def broker() -> Iterator[PrivateServer]:
-    server = PrivateServer(services_redis, scratch() / "desk-redis")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def desk() -> Iterator[Desk]:
     with Desk() as started:
         yield started
-
-
-def prepared(house: House, desk: Desk) -> None:
-    """Configure the desk as an operator would."""
-    configured = desk.desk(slug="hook")
-    secrets = {name: list(values) for name, values in configured.secrets.items()}
-    environ = house.environ | {"FAULTS_GIVEN": json.dumps({"url": configured.url, "secrets": secrets})}
-    command = House.command("manage.py", "shell", "--no-imports", "-c", PREPARE)
-    subprocess.run(command, cwd=ROOT, env=environ, check=True, timeout=60)
 
 
 def worker(stack: Stack) -> list[int]:
@@ -186,9 +157,10 @@ def records(house: House, desk: Desk, customers: Customers) -> desk_checker.Reco
 
 
 def test_workers_killed_redis_stopped_and_a_desk_that_goes_away_leave_one_ticket_for_each_case(
-    house, broker, desk
+    house, private_redis, desk
 ):
     """A dozen kills, most of them in the middle of a send; every reply, note and close arrives once and in order."""
+    broker = private_redis()
     house = house(
         redis_url=broker.url,
         FAULTS_SOURCE="tests.faults.sources.HurriedEndpoints",
@@ -196,7 +168,7 @@ def test_workers_killed_redis_stopped_and_a_desk_that_goes_away_leave_one_ticket
         OUTBOX_RELAY_BUDGET_SECONDS=2,
         OUTBOUND_ALLOWED_HOSTS="127.0.0.1",
     )
-    prepared(house, desk)
+    configure(house, desk, hook="helpdesk")
     stack = house.stack()
     dice = random.Random(SEED)
     with Customers(stack.client) as customers:

@@ -13,30 +13,17 @@ from uuid import UUID
 
 import pytest
 
-from config.services import redis as services_redis
 from handoff.delivery.erased import TEXT
 from tests.fakes.desk.base import Reply, Request, Told
 from tests.fakes.desk.webhook import FakeWebhookDesk
 from tests.faults.client import Client
 from tests.faults.copies import files, holding, keys, rows, rows_of
+from tests.faults.endpoints import configure
 from tests.faults.house import ROOT, House, eventually
-from tests.private_servers import PrivateServer
-from tests.services_plugin import scratch
 
 # One word, as the search takes it; it stands in all that a customer or an agent can write.
 CANARY, CONTROL = "zebrafinch", "kingfisher"
 LONG = 40  # turns of a conversation that is too long for an event's body
-PREPARE = """
-import json, os
-from handoff.models import Endpoint
-from handoff.secrets import seal
-given = json.loads(os.environ["FAULTS_GIVEN"])
-for slug, purpose in (("hook", "helpdesk"), ("app", "replies")):
-    Endpoint.objects.create(
-        slug=slug, purpose=purpose, domain="demo", connector="webhook", url=given["url"],
-        sealed_secrets=seal(given["secrets"]),
-    )
-"""
 READ = """
 INSERT INTO persistence_transcript_reading (conversation_id, username, page, from_seq, to_seq)
 SELECT id, 'olga', 'conversation', 1, last_seq FROM persistence_conversation
@@ -166,26 +153,9 @@ class Life:
 
 
 @pytest.fixture
-def broker() -> Iterator[PrivateServer]:
-    server = PrivateServer(services_redis, scratch() / "erasure-redis")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def desk() -> Iterator[Desk]:
     with Desk() as started:
         yield started
-
-
-def prepared(house: House, desk: Desk) -> None:
-    """Configure the desk, and the app that carries replies, as an operator would."""
-    configured = desk.desk(slug="hook")
-    secrets = {name: list(values) for name, values in configured.secrets.items()}
-    environ = house.environ | {"FAULTS_GIVEN": json.dumps({"url": configured.url, "secrets": secrets})}
-    command = House.command("manage.py", "shell", "--no-imports", "-c", PREPARE)
-    subprocess.run(command, cwd=ROOT, env=environ, check=True, timeout=60)
 
 
 def at_rest(house: House) -> None:
@@ -196,8 +166,9 @@ def at_rest(house: House) -> None:
 
 
 def test_a_customer_who_is_erased_is_in_no_copy_and_nobody_else_has_changed(
-    house, ground, broker, desk, local_dir
+    house, ground, private_redis, desk, local_dir
 ):
+    broker = private_redis()
     copies = (local_dir / "archive", local_dir / "claims")
     house = house(
         redis_url=broker.url,
@@ -206,7 +177,7 @@ def test_a_customer_who_is_erased_is_in_no_copy_and_nobody_else_has_changed(
         PUBLIC_URL="http://127.0.0.1:8000",
         OUTBOUND_ALLOWED_HOSTS="127.0.0.1",
     )
-    prepared(house, desk)
+    configure(house, desk, hook="helpdesk", app="replies")
     stack = house.stack()
     gone, kept = Life(stack.client, desk, CANARY), Life(stack.client, desk, CONTROL)
     for life in (gone, kept):

@@ -8,6 +8,8 @@ from handoff.cases import actions
 from handoff.cases.actor import Actor
 from handoff.models import SupportCase
 from handoff.models.search import CaseText
+from persistence.subject.erase import erase
+from persistence.subject.find import subject_of_conversation
 from tests.admin_support import NAUGHTY
 from tests.handoff.admin.support import case, turn
 
@@ -93,3 +95,19 @@ def test_two_that_catch_up_at_once_take_nothing_away():
     search.keep(wanted.pk, wanted.conversation_id, 0, 0, 1, 1, "")  # a slow one, with what it read long ago
     assert found("first second") == {wanted.pk}
     assert search.refresh() == 0
+
+
+def test_of_a_case_that_is_erased_in_between_nothing_is_kept_and_the_others_go_on(monkeypatch):
+    gone, other = case("blue lamp", session="a"), case("red lamp", session="b")
+    actions.close(gone.case_id, actor=Actor("anna"))
+
+    def keep(pk, *rest):  # the first that is caught up with waits until the case is gone
+        if pk == gone.pk:
+            erase(subject_of_conversation("demo", gone.conversation.public_id), by="test")
+        kept(pk, *rest)
+
+    kept = search.keep
+    monkeypatch.setattr(search, "keep", keep)
+    assert search.refresh() == 2
+    assert found("lamp") == {other.pk}
+    assert not SupportCase.objects.filter(pk=gone.pk).exists()
