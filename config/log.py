@@ -47,5 +47,6 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
             "botocore": {"level": "WARNING"},
+            "httpx": {"level": "WARNING"},
         },
     }

@@ -175,10 +175,12 @@ class Command(JsonCommand):
             elif isinstance(value, list) and value:
                 self.stdout.write(f"{name}:")
                 for entry in value:
-                    self.stdout.write(f"    {entry}")
+                    self.stdout.write(f"    {words(entry) if isinstance(entry, dict) else entry}")
             elif name not in ("ok", "confirm"):
                 self.stdout.write(f"{name}: {'none' if value in ({}, [], None) else value}")
-        if self.unconfirmed:
+        if self.unconfirmed and found["hindrances"]:
+            self.stderr.write("Nothing was erased, and nothing can be before what hinders is out of the way.")
+        elif self.unconfirmed:
             self.stderr.write(
                 f"Nothing was erased. To erase all of this for good, add: --confirm {found['confirm']}"
             )
@@ -187,6 +189,11 @@ class Command(JsonCommand):
                 f"What lies off-box is looked for once more after {found['pending']:%H:%M:%S} UTC; "
                 "'manage.py subject status' shows when that is done."
             )
+
+
+def words(entry: dict[str, Any]) -> str:
+    """Return an entry of a list on one line; what is empty is left out."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in entry.items() if value)
 
 
 def finished_once(record: ErasureRecord) -> ErasureRecord:
