@@ -10,21 +10,14 @@ from uuid import UUID
 
 from django.db import connection
 
+from outbox.selectors import IN_USE
+
 BATCH = 10_000
 # A worker holds the first few deliveries of a lane, never more than this.
 HEADS = 1_000
-# One look into the index per destination: a destination that nobody knows any more may still have lanes.
-LOCK_LANES = """
-WITH RECURSIVE found (destination) AS (
-    (SELECT destination FROM outbox_lane ORDER BY destination LIMIT 1)
-    UNION ALL
-    SELECT (SELECT lane.destination FROM outbox_lane AS lane WHERE lane.destination > found.destination
-            ORDER BY lane.destination LIMIT 1)
-    FROM found WHERE found.destination IS NOT NULL
-)
-SELECT id FROM outbox_lane
-WHERE destination = ANY (ARRAY(SELECT destination FROM found WHERE destination IS NOT NULL))
-  AND ordering_key = ANY (%(keys)s)
+# A destination that nobody knows any more may still have lanes.
+LOCK_LANES = f"""
+SELECT id FROM outbox_lane WHERE destination = ANY (ARRAY({IN_USE})) AND ordering_key = ANY (%(keys)s)
 ORDER BY id FOR UPDATE
 """
 WAITING = """

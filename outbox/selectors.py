@@ -8,6 +8,18 @@ from django.db import connection
 from outbox.destinations import destinations
 from outbox.upkeep import asleep_with_pending
 
+# A skip scan: one look into the unique index per destination, however many lanes there are.
+IN_USE = """
+WITH RECURSIVE found (destination) AS (
+    (SELECT destination FROM outbox_lane ORDER BY destination LIMIT 1)
+    UNION ALL
+    SELECT (SELECT lane.destination FROM outbox_lane AS lane WHERE lane.destination > found.destination
+            ORDER BY lane.destination LIMIT 1)
+    FROM found WHERE found.destination IS NOT NULL
+)
+SELECT destination FROM found WHERE destination IS NOT NULL
+"""
+
 # Stuck and leased rows have small indexes of their own; pending is counted through its partial index.
 LANES = """
 SELECT destination, count(*) FILTER (WHERE leased_until IS NOT NULL) AS leased,

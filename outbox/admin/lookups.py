@@ -8,18 +8,8 @@ from django.db.models import QuerySet
 
 from outbox.destinations import destinations
 from outbox.models import Delivery, Lane
+from outbox.selectors import IN_USE
 
-# A skip scan: one look into the unique index per destination, however many lanes there are.
-IN_USE = """
-WITH RECURSIVE found (destination) AS (
-    (SELECT destination FROM outbox_lane ORDER BY destination LIMIT 1)
-    UNION ALL
-    SELECT (SELECT lane.destination FROM outbox_lane AS lane WHERE lane.destination > found.destination
-            ORDER BY lane.destination LIMIT 1)
-    FROM found WHERE found.destination IS NOT NULL
-)
-SELECT destination FROM found WHERE destination IS NOT NULL
-"""
 STUCK = (Delivery.Status.DEAD, Delivery.Status.PARKED)
 
 
