@@ -11,6 +11,14 @@ from django.db import connection
 from persistence.errors import FieldError, InvalidTurn
 
 MAX_LIMIT = 200
+# Who speaks, by the role of a message, in the words of people who read transcripts.
+SPEAKERS = {
+    "user": "Customer",
+    "assistant": "Assistant",
+    "agent": "Human agent",
+    "system": "System",
+    "tool": "Tool",
+}
 COLUMNS = """
     turn_id, seq, request_id, created_at, customer_ref, confidence, escalated, error_code, model, latency_ms,
     tokens_in, tokens_out, redaction_version, control, control_epoch, prev_digest, digest, messages, reason_codes,

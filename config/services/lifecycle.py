@@ -18,6 +18,7 @@ from config.services.state import Server
 
 KINDS: dict[str, ModuleType] = {"postgres": postgres, "redis": redis}
 ATTEMPTS = 5
+GONE_SECONDS = 5.0  # in which the kernel clears up after a process that was killed
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def revive(local_dir: Path) -> list[str]:
     with state.locked(local_dir):
         servers = state.read(local_dir)
         for name in dead:
-            process.reap(servers[name].pid)
+            process.collect(servers[name].pid, GONE_SECONDS)
             servers[name] = _ensure(name, KINDS[name], local_dir, servers[name], own=True)
             state.write(local_dir, servers)
     return dead

@@ -63,6 +63,18 @@ def reap(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
+def collect(pid: int, seconds: float) -> None:
+    """Wait until an ending child is gone, and collect it: its ports are free only then, later than its command line."""
+
+    def gone() -> bool:
+        try:
+            return os.waitpid(pid, os.WNOHANG)[0] != 0
+        except ChildProcessError:
+            return True
+
+    wait_until(gone, seconds)
+
+
 def command_line(pid: int) -> list[str]:
     """Return the arguments of a living process; empty for a zombie, a kernel thread or nobody at all."""
     try:

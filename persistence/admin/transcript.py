@@ -5,17 +5,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from persistence.history import SPEAKERS
 from persistence.models import Conversation, Turn
 from persistence.privacy.detectors import DETECTORS
 
 PAGE = 50  # turns
-SPEAKERS = {
-    "user": "Customer",
-    "assistant": "Assistant",
-    "agent": "Human agent",
-    "system": "System",
-    "tool": "Tool",
-}
 REDACTED = re.compile(r"(\[(?:" + "|".join(label for label, _ in DETECTORS) + r")\])")
 
 

@@ -7,19 +7,13 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import IO, Any, BinaryIO
 
+from persistence.history import SPEAKERS
 from persistence.models import Conversation
 from persistence.subject.find import parts
 from persistence.subject.port import Subject
 from persistence.subject.preview import counts_of
 from persistence.subject.turns import turns_of
 
-SPEAKERS = {
-    "user": "Customer",
-    "assistant": "Assistant",
-    "agent": "Human agent",
-    "system": "System",
-    "tool": "Tool",
-}
 WHAT = {
     "transcript.txt": "What was said, to be read: every conversation with every message, when and by whom.",
     "conversations.jsonl": "Each conversation: when it began, on which channel, how many turns it has.",
