@@ -127,10 +127,32 @@ CLAIM_CHECK_BYTES = env.integer("CLAIM_CHECK_BYTES", 48 * 1024, at_least=1024, a
 OUTBOUND_ALLOWED_HOSTS = env.words("OUTBOUND_ALLOWED_HOSTS")
 
 # --- What is kept about one customer: the highest storey first ---------------------------------------------
-SUBJECT_PARTS = ["handoff.subject.CasesOfSubject", "persistence.subject.turns.TurnsOfSubject"]
+SUBJECT_PARTS = [
+    "handoff.subject.CasesOfSubject",
+    "persistence.session.subject.StatesOfSubject",
+    "persistence.subject.turns.TurnsOfSubject",
+]
+
+# --- Hot state: it may vanish. manage.py ladder says which level the figures justify ----------------------
+REDIS_URL = env.secret("REDIS_URL", _local.get("redis_url", ""))
+HOT_REDIS_URL = env.secret("HOT_REDIS_URL", REDIS_URL)
+HOT_REDIS_BUDGET_MS = env.integer("HOT_REDIS_BUDGET_MS", 50, at_least=5, at_most=1000)
+HOT_REDIS_REST_SECONDS = env.number("HOT_REDIS_REST_SECONDS", 5, at_least=0.1, at_most=300)
+SESSION_STATE_BACKEND = env.text(
+    "SESSION_STATE_BACKEND", "postgres", choices=("memory", "postgres", "redis", "redis-first")
+)
+# Which domains go Redis-first where that is the backend; the others are at level 1. Empty: all of them.
+SESSION_STATE_REDIS_FIRST_DOMAINS = env.words("SESSION_STATE_REDIS_FIRST_DOMAINS")
+SESSION_STATE_TTL_SECONDS = env.integer("SESSION_STATE_TTL_SECONDS", 2_700, at_least=10, at_most=604_800)
+SESSION_LIFECYCLE_DOMAINS = env.words("SESSION_LIFECYCLE_DOMAINS")
+WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 2, at_least=1, at_most=64)  # as gunicorn reads it
+EVENT_STREAMS = env.integer("EVENT_STREAMS", 16, at_least=0, at_most=1000)
+HISTORY_CACHE = env.text("HISTORY_CACHE", "off", choices=("off", "redis"))
+HISTORY_CACHE_DAYS = env.number("HISTORY_CACHE_DAYS", 7, at_least=0.001, at_most=31)
+HISTORY_CACHE_TURNS = env.integer("HISTORY_CACHE_TURNS", 50, at_least=1, at_most=200)
+HISTORY_CACHE_BYTES = env.integer("HISTORY_CACHE_BYTES", 256 * 1024, at_least=4096, at_most=16 * 1024 * 1024)
 
 # --- Celery: messages are nudges without data or authority ------------------------------------------------
-REDIS_URL = env.secret("REDIS_URL", _local.get("redis_url", ""))
 CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL", REDIS_URL) or "redis://127.0.0.1:1/0"
 CELERY_BEAT_SCHEDULE = beat_schedule(OUTBOX_DESTINATIONS)
 CELERY_BEAT_SCHEDULE_FILENAME = str(LOCAL_DIR / "celerybeat-schedule")
@@ -161,6 +183,8 @@ CELERY_TIMEZONE = "UTC"
 # --- HTTP -------------------------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 API_KEY_CACHE_SECONDS = env.number("API_KEY_CACHE_SECONDS", 5, at_least=0, at_most=300)
+# While Postgres is away, session state goes on for keys that were good so lately.
+API_KEY_GRACE_SECONDS = env.number("API_KEY_GRACE_SECONDS", 300, at_least=0, at_most=86_400)
 APPEND_SLASH = True
 STATIC_URL = "static/"
 STATIC_ROOT = env.text("STATIC_ROOT", "" if DEVELOPMENT else str(BASE_DIR / "static")) or None
