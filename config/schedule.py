@@ -38,7 +38,13 @@ def beat_schedule(destinations: dict[str, dict[str, Any]]) -> dict[str, dict[str
             "schedule": seconds,
             "options": {"queue": "maintenance", "expires": seconds},
         }
-        for name, seconds in (("sweep_claims", HOUR_SECONDS), ("finish_erasures", MINUTE_SECONDS))
+        for name, seconds in (
+            ("sweep_claims", HOUR_SECONDS),
+            ("finish_erasures", MINUTE_SECONDS),
+            ("sweep_states", MINUTE_SECONDS),
+            ("write_behind", TICK_SECONDS),
+            ("heal_states", SWEEP_SECONDS),
+        )
     }
     desk = {
         f"cases_{name}": {

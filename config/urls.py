@@ -12,6 +12,7 @@ from outbox.metrics import OutboxCollector
 from persistence.claim_check.view import claim
 from persistence.http.health import healthz, readyz
 from persistence.http.metrics import metrics_view
+from persistence.session.metrics import StatesCollector
 
 
 def docs(request: HttpRequest) -> HttpResponse:
@@ -27,5 +28,5 @@ urlpatterns = [
     path("claims/<str:token>", claim),
     path("healthz", healthz),
     path("readyz", readyz),
-    path("metrics", metrics_view(OutboxCollector, CasesCollector)),
+    path("metrics", metrics_view(OutboxCollector, CasesCollector, StatesCollector)),
 ]

@@ -37,7 +37,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *OUTBOX,
         *("handoff.view_endpoint", "handoff.add_endpoint", "handoff.change_endpoint"),
         *DESK,
-        *("persistence.view_apikey", "persistence.change_apikey"),
+        *(
+            f"persistence.{may}_{what}"
+            for what in ("apikey", "parkedstatewrite")
+            for may in ("view", "change")
+        ),
     ),
     "privacy officer": (
         *("handoff.view_supportcase", "persistence.view_transcriptreading"),

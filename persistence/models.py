@@ -9,6 +9,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from persistence.claim_check.models import ClaimCheck as ClaimCheck
+from persistence.ladder.models import ProcessFigures as ProcessFigures
+from persistence.ladder.models import ProcessHour as ProcessHour
+from persistence.session.models import ParkedStateWrite as ParkedStateWrite
+from persistence.session.models import SessionState as SessionState
+from persistence.session.models import StateCheckpoint as StateCheckpoint
 from persistence.subject.models import ErasureRecord as ErasureRecord
 
 

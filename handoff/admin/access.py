@@ -68,6 +68,10 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ),
             Entry("Lanes", "swap_vert", "outbox_lane_changelist", ("outbox.view_lane",)),
             Entry("Events", "bolt", "outbox_outboxevent_changelist", ("outbox.view_outboxevent",)),
+            Entry(
+                *("Parked state writes", "pause_circle", "persistence_parkedstatewrite_changelist"),
+                ("persistence.view_parkedstatewrite",),
+            ),
         ),
     ),
     (

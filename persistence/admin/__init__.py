@@ -2,8 +2,16 @@
 
 from persistence.admin.apikeys import ApiKeyAdmin
 from persistence.admin.conversations import ConversationAdmin
+from persistence.admin.parked import ParkedWriteAdmin
 from persistence.admin.readings import ReadingAdmin
 from persistence.admin.subjects import ErasureAdmin
 from persistence.admin.turns import TurnAdmin
 
-__all__ = ["ApiKeyAdmin", "ConversationAdmin", "ErasureAdmin", "ReadingAdmin", "TurnAdmin"]
+__all__ = [
+    "ApiKeyAdmin",
+    "ConversationAdmin",
+    "ErasureAdmin",
+    "ParkedWriteAdmin",
+    "ReadingAdmin",
+    "TurnAdmin",
+]
