@@ -9,17 +9,24 @@ import os
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote, unquote
 
 from gunicorn.glogging import Logger
-from prometheus_client import multiprocess
 
 from config import env
 from config.log import logging_config
+from config.serving import child_exit as child_exit
+from config.serving import post_worker_init as post_worker_init
 
 bind = env.text("WEB_BIND", "127.0.0.1:8000")
 worker_class = "gthread"
 workers = env.integer("WEB_CONCURRENCY", 2, at_least=1, at_most=64)
-threads = env.integer("WEB_THREADS", 8, at_least=1, at_most=128)
+# Each stream of events holds a thread; turns keep theirs however many streams there are.
+streams = env.integer("EVENT_STREAMS", 16, at_least=0, at_most=1000)
+threads = env.integer("WEB_THREADS", 8, at_least=1, at_most=128) + streams
+worker_connections = 1000 + streams
+# A session id of 512 characters may take twelve times as many once it is percent-encoded.
+limit_request_line = 8190
 # Loaded once and shared by copy-on-write; a recycled child is a fork and not a new start.
 preload_app = True
 
@@ -41,7 +48,12 @@ control_socket_disable = True
 forwarded_allow_ips = env.text("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
 # Session ids and customer references are part of some addresses, and neither may rest in a log.
-IDENTIFIERS = re.compile(r"/(sessions/[^/]+|customers)/[^/]+")
+IDENTIFIERS = re.compile(r"/(sessions/[^/]*|customers)/.*?(/(?:state|events|recall))?$")
+
+
+def quiet(path: str) -> str:
+    """Return a path without what it names. Read as the application reads it: decoded, so that %2F hides nothing."""
+    return IDENTIFIERS.sub(r"/\1/-\2", quote(unquote(path)))
 
 
 class JsonLogger(Logger):
@@ -53,7 +65,7 @@ class JsonLogger(Logger):
             return
         fields = {
             "method": req.method,
-            "path": IDENTIFIERS.sub(r"/\1/-", req.path),
+            "path": quiet(req.path),
             "status": int(str(resp.status).split(maxsplit=1)[0]),
             "bytes": resp.sent,
             "seconds": round(request_time.total_seconds(), 4),
@@ -71,9 +83,3 @@ def _log() -> dict[str, Any]:
 logger_class = JsonLogger
 logconfig_dict = _log()
 accesslog = "-" if env.flag("ACCESS_LOG") else None
-
-
-def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
-    """Forget the live gauges of a child that is gone; its counters still count."""
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        multiprocess.mark_process_dead(worker.pid)

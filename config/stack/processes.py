@@ -4,6 +4,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.conf import settings
+
 # A help desk may take 20 seconds over one call; neither the archive nor the upkeep waits behind it.
 QUEUES = {"archive": "archive", "helpdesk": "helpdesk", "general": "maintenance,summaries"}
 
@@ -39,7 +41,10 @@ def _gunicorn(port: int) -> tuple[str, ...]:
     # fmt: off
     return (
         sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}",
-        "--worker-class", "gthread", "--workers", "2", "--threads", "8",
+        "--config", "python:config.serving", "--worker-class", "gthread", "--workers", "2",
+        # Streams of events have threads of their own, and never those that turns need.
+        "--threads", str(8 + settings.EVENT_STREAMS),
+        "--worker-connections", str(1000 + settings.EVENT_STREAMS), "--limit-request-line", "8190",
         "--keep-alive", "75", "--timeout", "60", "--graceful-timeout", "10",
         # Without it gunicorn opens a socket in the home directory, shared by every copy of Holdfast there.
         "--no-control-socket",

@@ -9,6 +9,7 @@ from ninja import Schema
 from pydantic import Field
 
 from persistence.jsontext import dumps
+from persistence.session.answers import SessionStateAnswer
 
 
 class TurnAnswer(Schema):
@@ -23,6 +24,9 @@ class TurnAnswer(Schema):
     case_id: UUID | None
     control: str = Field(description="Who may speak: bot, queued, human or closed.")
     control_epoch: int
+    session_state: SessionStateAnswer | None = Field(
+        description="The session's hot state with this turn in it; null when it cannot be known now."
+    )
 
 
 class ConversationAnswer(Schema):

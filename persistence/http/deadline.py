@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.conf import settings
@@ -90,6 +90,16 @@ def extend(seconds: float) -> None:
     _watchdog.extend(connections["default"], seconds)
 
 
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Bound what the block asks of Postgres in this thread; for what an answer does after its request is over."""
+    number = _watchdog.watch(connections["default"], seconds)
+    try:
+        yield
+    finally:
+        _watchdog.forget(number)
+
+
 class DeadlineMiddleware:
     """Gives every request ``REQUEST_DEADLINE_SECONDS`` in all for what it asks of Postgres."""
 
@@ -97,8 +107,5 @@ class DeadlineMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        number = _watchdog.watch(connections["default"], settings.REQUEST_DEADLINE_SECONDS)
-        try:
+        with within(settings.REQUEST_DEADLINE_SECONDS):
             return self.get_response(request)
-        finally:
-            _watchdog.forget(number)

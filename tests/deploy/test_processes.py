@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from config.services import process
 from tests.deploy.files import DEPLOY, ROOT
 
 PATIENCE_SECONDS = 60
@@ -57,7 +58,12 @@ class Web:
             connection.close()
 
     def lines(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        whole = [line for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [json.loads(line) for line in whole]
+
+    def paths(self) -> list[object]:
+        """Return the addresses of the access log; other lines may come in between."""
+        return [line["path"] for line in self.lines() if "path" in line]
 
     def stop(self) -> int:
         if self.process.poll() is None:
@@ -95,6 +101,35 @@ def test_web_stops_cleanly_and_has_logged_in_json_without_identifiers(tmp_path: 
     assert line["path"] == "/api/v1/sessions/web/-/state"
     assert "visitor-4711" not in web.log.read_text()
     assert "Ada" not in web.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("address", "logged"),
+    [
+        ("sessions/web/visitor-4711/events", "sessions/web/-/events"),
+        ("sessions/web/a/visitor-4711/b/state", "sessions/web/-/state"),
+        ("sessions/web/a%2Fvisitor-4711/state", "sessions/web/-/state"),
+        ("sessions/web/visitor-4711%0A/state", "sessions/web/-/state"),
+        ("sessions%2Fweb%2Fvisitor-4711%2Fstate", "sessions/web/-/state"),
+        ("%73essions/web/visitor-4711/state", "sessions/web/-/state"),
+        ("sessions//visitor-4711/state", "sessions//-/state"),
+        ("sessions/web/visitor-4711/state/typo", "sessions/web/-"),
+        ("customers/a%2Fvisitor-4711/recall", "customers/-/recall"),
+    ],
+)
+def test_an_address_is_logged_without_what_it_names_however_it_is_written(
+    web: Web, address: str, logged: str
+) -> None:
+    before = len(web.paths())
+    assert web.get(f"/api/v1/{address}") in (401, 404)
+
+    # The line is written after the answer, and perhaps behind a late one of another request.
+    assert process.wait_until(lambda: f"/api/v1/{logged}" in web.paths()[before:], PATIENCE_SECONDS)
+    assert "4711" not in web.log.read_text()
+
+
+def test_the_longest_session_id_there_can_be_fits_into_an_address(web: Web) -> None:
+    assert web.get("/api/v1/sessions/web/" + "%F0%9F%98%80" * 512 + "/state") == 401
 
 
 def test_the_parent_that_loads_the_application_opens_no_connection_for_its_children_to_share(
