@@ -20,7 +20,7 @@ def get_conversation(request: HttpRequest, conversation_id: UUID) -> HttpRespons
     """Say how a conversation stands: who is in control, its last turn, how far it is archived."""
     with translated():
         found = visible(request, conversation_id)
-    return answer(200, fields(found, leave_out=("pk",)))
+    return answer(200, fields(found, leave_out=("pk", "session_hash")))
 
 
 @router.get("/conversations/{conversation_id}/turns", response={200: TurnsAnswer} | FAILURES)
@@ -38,7 +38,7 @@ def get_turns(
     last = turns[-1].seq if turns else None
     first = turns[0].seq if turns else None
     page: dict[str, Any] = {
-        "turns": [{name: as_json(value) for name, value in fields(turn).items()} for turn in turns],
+        "turns": [{name: as_json(value) for name, value in turn._asdict().items()} for turn in turns],
         "next_after_seq": last if last is not None and last < conversation.last_seq else None,
         "previous_before_seq": first if first is not None and first > 1 else None,
     }

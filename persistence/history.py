@@ -1,14 +1,18 @@
-"""``history``: a conversation's turns, page by page, in the order said."""
+"""``history``: a conversation's turns, page by page, in the order said; through the cache where it is on."""
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
 from persistence.errors import FieldError, InvalidTurn
+from persistence.recent.metrics import read_from_postgres
+from persistence.recent.through import through_cache
+from persistence.transcript import FoundConversation as FoundConversation
+from persistence.transcript import HistoryTurn as HistoryTurn
 
 MAX_LIMIT = 200
 # Who speaks, by the role of a message, in the words of people who read transcripts.
@@ -34,55 +38,10 @@ SELECT {COLUMNS} FROM persistence_turn
 WHERE conversation_id = %(conversation)s AND seq < %(before)s ORDER BY seq DESC LIMIT %(limit)s
 """
 CONVERSATION = """
-SELECT id, public_id, domain, channel, customer_ref, control, control_epoch, last_seq, archived_through_seq, chain_head,
-       created_at, last_turn_at
+SELECT id, public_id, domain, channel, customer_ref, control, control_epoch, last_seq, archived_through_seq,
+       session_hash, chain_head, created_at, last_turn_at
 FROM persistence_conversation WHERE public_id = %(id)s AND domain = %(domain)s
 """
-
-
-@dataclass(frozen=True, slots=True)
-class FoundConversation:
-    """A conversation as the API shows it; ``pk`` is for the next look-up only."""
-
-    pk: int
-    conversation_id: UUID
-    domain: str
-    channel: str
-    customer_ref: str | None
-    control: str
-    control_epoch: int
-    last_seq: int
-    archived_through_seq: int
-    chain_head: bytes
-    created_at: datetime
-    last_turn_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryTurn:
-    """One turn as it was stored. Digests are bytes; free-form parts are JSON values."""
-
-    turn_id: UUID
-    seq: int
-    request_id: str
-    created_at: datetime
-    customer_ref: str | None
-    confidence: float | None
-    escalated: bool
-    error_code: str | None
-    model: str | None
-    latency_ms: int | None
-    tokens_in: int | None
-    tokens_out: int | None
-    redaction_version: int
-    control: str
-    control_epoch: int
-    prev_digest: bytes
-    digest: bytes
-    messages: list[dict[str, Any]]
-    reason_codes: list[str]
-    references: list[Any]
-    metadata: dict[str, Any]
 
 
 def find_conversation(domain: str, conversation_id: UUID) -> FoundConversation | None:
@@ -92,8 +51,10 @@ def find_conversation(domain: str, conversation_id: UUID) -> FoundConversation |
         row = cursor.fetchone()
     if row is None:
         return None
-    *plain, chain_head, created_at, last_turn_at = row
-    return FoundConversation(*plain, bytes(chain_head), created_at, last_turn_at)  # type: ignore[call-arg]
+    *plain, session_hash, chain_head, created_at, last_turn_at = row
+    return FoundConversation(  # type: ignore[call-arg]
+        *plain, bytes(session_hash), bytes(chain_head), created_at, last_turn_at
+    )
 
 
 def history(
@@ -112,21 +73,43 @@ def history(
         raise InvalidTurn([FieldError("before_seq", "cannot be combined with after_seq")])
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidTurn([FieldError("limit", f"must lie between 1 and {MAX_LIMIT}")])
+
+    def load() -> list[HistoryTurn]:
+        return from_postgres(conversation, after_seq, before_seq, limit)
+
+    if settings.HISTORY_CACHE == "off":
+        return load()
+    return through_cache(conversation, seqs_of(conversation, after_seq, before_seq, limit), load)
+
+
+def seqs_of(
+    conversation: FoundConversation, after_seq: int | None, before_seq: int | None, limit: int
+) -> range:
+    """Return the seqs of the turns that are asked for, of those that the conversation had when it was found."""
+    if before_seq is None:
+        first = max(after_seq or 0, 0) + 1
+        return range(first, min(first + limit, conversation.last_seq + 1))
+    end = min(before_seq, conversation.last_seq + 1)
+    return range(max(end - limit, 1), end)
+
+
+def from_postgres(
+    conversation: FoundConversation, after_seq: int | None, before_seq: int | None, limit: int
+) -> list[HistoryTurn]:
+    """Read a page from the table."""
     place = {"conversation": conversation.pk, "after": after_seq or 0, "before": before_seq, "limit": limit}
+    began = perf_counter()
     with connection.cursor() as cursor:
         cursor.execute(FORWARD if before_seq is None else BACKWARD, place)
         rows = cursor.fetchall()
-    return [_turn(row) for row in (rows if before_seq is None else reversed(rows))]
+    turns = [_turn(row) for row in (rows if before_seq is None else reversed(rows))]
+    read_from_postgres(perf_counter() - began)
+    return turns
 
 
 def _turn(row: tuple[Any, ...]) -> HistoryTurn:
     *plain, prev_digest, digest, messages, reason_codes, references, metadata = row
-    return HistoryTurn(  # type: ignore[call-arg]
-        *plain,
-        bytes(prev_digest),
-        bytes(digest),
-        json.loads(messages),
-        json.loads(reason_codes),
-        json.loads(references),
-        json.loads(metadata),
+    digests = (bytes(prev_digest), bytes(digest))
+    return HistoryTurn._make(
+        (*plain, *digests, *map(json.loads, (messages, reason_codes, references, metadata)))
     )

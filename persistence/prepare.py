@@ -2,7 +2,9 @@
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import uuid_utils
 
@@ -12,6 +14,7 @@ from persistence.jsontext import dumps, refuse, storable
 from persistence.privacy.hashing import HashSecrets, fingerprint, hash_session
 from persistence.privacy.redaction import REDACTION_VERSION, redact_text, redact_value
 from persistence.requests import MAX_BODY_BYTES, TurnRequest, message_values
+from persistence.transcript import HistoryTurn
 
 EVENT_TYPE = "turn.recorded"
 # A body that the API takes, and what redaction and hashes may add to it.
@@ -26,6 +29,50 @@ class Session:
     channel: str
     session_hash: bytes
     hash_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The parameters of ``persistence_record_turn_3``, and the content among them as JSON values."""
+
+    content: dict[str, Any]
+    parameters: dict[str, Any]
+
+    def turn(
+        self,
+        turn_id: UUID,
+        seq: int,
+        created_at: datetime,
+        control: str,
+        control_epoch: int,
+        prev_digest: bytes,
+        digest: bytes,
+    ) -> HistoryTurn:
+        """Return the turn as ``history`` would read it, from the content and from what Postgres decided about it."""
+        content = self.content
+        return HistoryTurn(
+            turn_id,
+            seq,
+            content["request_id"],
+            created_at,
+            content["customer_ref"],
+            content["confidence"],
+            content["escalated"],
+            content["error_code"],
+            content["model"],
+            content["latency_ms"],
+            content["tokens_in"],
+            content["tokens_out"],
+            content["redaction_version"],
+            control,
+            control_epoch,
+            prev_digest,
+            digest,
+            content["messages"],
+            content["reason_codes"],
+            content["references"],
+            content["metadata"],
+        )
 
 
 def sessions(domain: str, turn: TurnRequest, hash_secrets: HashSecrets) -> list[Session]:
@@ -43,8 +90,10 @@ def sessions(domain: str, turn: TurnRequest, hash_secrets: HashSecrets) -> list[
     ]
 
 
-def statement_parameters(turn: TurnRequest, session: Session, hash_secrets: HashSecrets) -> dict[str, Any]:
-    """Return the parameters of ``persistence_record_turn``; ids and salt are drawn here."""
+def statement_of(
+    turn: TurnRequest, session: Session, hash_secrets: HashSecrets, only_under: str | None
+) -> Statement:
+    """Return the turn hashed, redacted and digested; ids and salt are drawn here."""
     print_ = fingerprint(
         hash_secrets,
         domain=session.domain,
@@ -58,7 +107,7 @@ def statement_parameters(turn: TurnRequest, session: Session, hash_secrets: Hash
     if len(text) > MAX_CONTENT_CHARACTERS:
         raise refuse("body", f"is larger than {MAX_BODY_BYTES // 1024} KiB")
     salt = secrets.token_bytes(16)
-    return {
+    parameters = {
         "content": text,
         "session_hash": session.session_hash,
         "fingerprint": print_,
@@ -70,7 +119,9 @@ def statement_parameters(turn: TurnRequest, session: Session, hash_secrets: Hash
         "event_id": str(uuid_utils.uuid7()),
         "headers": "{}",
         "destinations": destinations_for(EVENT_TYPE),
+        "only_under": only_under,
     }
+    return Statement(content, parameters)
 
 
 def content_of(turn: TurnRequest, session: Session, print_: bytes) -> dict[str, Any]:

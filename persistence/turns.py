@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,9 +12,10 @@ from psycopg2.errors import InvalidSqlStatementName
 
 from persistence.database import translated
 from persistence.errors import RequestIdReused, StaleControl, StaleSequence
-from persistence.prepare import Session, sessions, statement_parameters
+from persistence.prepare import Session, sessions, statement_of
 from persistence.privacy.hashing import secrets_from_settings
 from persistence.requests import TurnRequest, turn_request
+from persistence.transcript import HistoryTurn
 
 PARAMETERS = {
     "content": "jsonb",
@@ -30,16 +31,16 @@ PARAMETERS = {
     "destinations": "text[]",
     "only_under": "text",
 }
-COLUMNS = "outcome, turn_id, conversation_id, seq, control, control_epoch, created_at"
-ANSWER = f"SELECT {COLUMNS} FROM persistence_record_turn"
+COLUMNS = "outcome, turn_id, conversation_id, seq, control, control_epoch, created_at, prev_digest, digest"
+ANSWER = f"SELECT {COLUMNS} FROM persistence_record_turn_3"
 VALUES = ", ".join(f"%({name})s" for name in PARAMETERS)
 RECORD = f"{ANSWER}({VALUES})"
 # Parsing the call anew each time costs a good part of the turn, so each server connection learns it once.
 PREPARE = (
-    f"PREPARE holdfast_record_turn_2 ({', '.join(PARAMETERS.values())}) AS "
+    f"PREPARE holdfast_record_turn_3 ({', '.join(PARAMETERS.values())}) AS "
     f"{ANSWER}({', '.join(f'${number}' for number in range(1, len(PARAMETERS) + 1))})"
 )
-EXECUTE = f"EXECUTE holdfast_record_turn_2({VALUES})"
+EXECUTE = f"EXECUTE holdfast_record_turn_3({VALUES})"
 FIND_SESSION = """
 SELECT hash_version FROM persistence_conversation
 WHERE (session_hash, hash_version) IN %s AND control <> 'closed' ORDER BY hash_version DESC LIMIT 1
@@ -48,7 +49,11 @@ WHERE (session_hash, hash_version) IN %s AND control <> 'closed' ORDER BY hash_v
 
 @dataclass(frozen=True, slots=True)
 class RecordedTurn:
-    """The turn as it is stored; ``replayed`` when an earlier request with this ``request_id`` stored it."""
+    """The turn as it is stored; ``replayed`` when an earlier request with this ``request_id`` stored it.
+
+    ``stored`` is what ``history`` would read of it; None for a replayed one, whose row may say something else. Its
+    ``control`` is the row's, whatever has become of the conversation by the time the caller is answered.
+    """
 
     turn_id: UUID
     conversation_id: UUID
@@ -57,6 +62,7 @@ class RecordedTurn:
     control: str
     control_epoch: int
     created_at: datetime
+    stored: HistoryTurn | None = field(default=None, repr=False, compare=False)
 
 
 def record_turn(
@@ -134,8 +140,9 @@ def write_turn(
     hash_secrets = secrets_from_settings()
     with connection.cursor() as cursor:
         found = session or find_session(cursor, sessions(domain, turn, hash_secrets))
-        call(cursor, statement_parameters(turn, found, hash_secrets) | {"only_under": only_under})
-        outcome, turn_id, conversation_id, seq, control, control_epoch, created_at = cursor.fetchone()
+        statement = statement_of(turn, found, hash_secrets, only_under)
+        call(cursor, statement.parameters)
+        outcome, turn_id, conversation_id, seq, control, control_epoch, created_at, *chain = cursor.fetchone()
     match outcome:
         case "other_control":
             raise OtherControl(control)
@@ -145,13 +152,14 @@ def write_turn(
             raise StaleSequence(expected_seq=turn.expected_seq, last_seq=seq)
         case "stale_control":
             raise StaleControl(control=control, control_epoch=control_epoch)
-    return RecordedTurn(
-        turn_id, conversation_id, seq, outcome == "replayed", control, control_epoch, created_at
-    )
+        case "replayed":
+            return RecordedTurn(turn_id, conversation_id, seq, True, control, control_epoch, created_at)
+    stored = statement.turn(turn_id, seq, created_at, control, control_epoch, *map(bytes, chain))
+    return RecordedTurn(turn_id, conversation_id, seq, False, control, control_epoch, created_at, stored)
 
 
 def call(cursor: Any, parameters: dict[str, Any]) -> None:
-    """Call ``persistence_record_turn``, by the prepared statement where this server connection knows it.
+    """Call ``persistence_record_turn_3``, by the prepared statement where this server connection knows it.
 
     Behind a transaction pooler any statement may meet any server connection. One that does not know the statement is
     taught it for the next time and called directly now. Inside a caller's transaction the call is always direct: the

@@ -291,6 +291,8 @@ def test_health_readiness_documentation_and_metrics_answer_without_a_key(client,
         "/api/v1/cases/{case_id}",
         "/api/v1/cases/{case_id}/transitions",
         "/api/v1/inbound/{connector}",
+        "/api/v1/sessions/{channel}/{session_id}/events",
+        "/api/v1/sessions/{channel}/{session_id}/state",
     }
     text = client.get("/metrics").content.decode()
     assert 'holdfast_turns_total{outcome="created"}' in text

@@ -63,7 +63,7 @@ def test_a_server_connection_that_does_not_know_the_statement_is_taught_and_the_
             cursor.execute(forget)
         say()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE name = 'holdfast_record_turn_2'")
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE name = 'holdfast_record_turn_3'")
         assert cursor.fetchone() == (1,)
     assert [turn.seq for turn in Turn.objects.order_by("seq")] == [1, 2, 3, 4]
 
