@@ -6,10 +6,11 @@ from typing import Any
 
 import django
 from celery import Celery
-from celery.signals import beat_init, worker_init
+from celery.signals import beat_init, worker_init, worker_process_shutdown
 from django.core.exceptions import ImproperlyConfigured
 
 from config.startup import refuse_what_cannot_work
+from persistence.ladder import reporter
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -28,3 +29,15 @@ def check_settings(**_: Any) -> None:
     except ImproperlyConfigured as error:
         print(error, file=sys.__stderr__)  # beat has put a logger in place of sys.stderr
         raise SystemExit(1) from None  # Celery's signals would log any other exception and go on
+
+
+@worker_init.connect
+def report_figures(**_: Any) -> None:
+    """Have the worker, and the processes of its pool, report what they measure for ``manage.py ladder``."""
+    reporter.report_as("worker")
+
+
+@worker_process_shutdown.connect
+def report_last(**_: Any) -> None:
+    """Report a last time: a process of the pool ends without Python's own farewell."""
+    reporter.stop()
