@@ -6,6 +6,8 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
+from persistence.session.answers import SessionStateAnswer
+
 
 class HandoffAnswer(Schema):
     """The promise that was made. ``handoff_status`` says what the customer may be told."""
@@ -73,3 +75,6 @@ class ContextAnswer(Schema):
     omitted: dict[str, int]
     tokens: int = Field(description="An estimate: one for three bytes of UTF-8.")
     token_budget: int
+    session_state: SessionStateAnswer | None = Field(
+        description="The session's hot state; null when there is none, or it cannot be known now."
+    )

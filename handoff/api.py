@@ -19,6 +19,7 @@ from persistence.history import find_conversation
 from persistence.http.answers import Problem, TurnAnswer, answer
 from persistence.http.metrics import observed_turn
 from persistence.requests import TurnRequest
+from persistence.session.service import as_json
 
 router = Router(tags=["turns"])
 cases_router = Router(tags=["cases"])
@@ -65,6 +66,7 @@ def post_turn(request: HttpRequest, turn: GatedTurnRequest) -> HttpResponse:
             "case_id": found.case_id,
             "control": found.turn.control,
             "control_epoch": found.turn.control_epoch,
+            "session_state": as_json(found.session_state) if found.session_state else None,
         },
     )
 

@@ -11,6 +11,8 @@ from typing import Any
 from handoff.models import CaseEvent, Handoff, SupportCase
 from persistence.history import FoundConversation, HistoryTurn, history
 from persistence.jsontext import dumps
+from persistence.session.errors import SessionStateUnavailable
+from persistence.session.service import as_json, state_of_conversation
 
 BYTES_PER_TOKEN = 3  # of UTF-8: above what tokenizers make of English, about what they make of other scripts
 PAGE = 50
@@ -28,11 +30,11 @@ class Fitting:
 
 
 def context(conversation: FoundConversation, token_budget: int) -> dict[str, Any]:
-    """Return control state, marker, summary, and the last turns that fit.
+    """Return control state, marker, summary, the last turns that fit, and the session's state.
 
     1. the marker of the last human stretch, where control is the assistant's again · 2. the newest turns that fit,
     a tool's call never parted from its result · 3. a summary of the case, where turns had to be left out.
-    ``tokens`` is an estimate: one for three bytes of UTF-8.
+    ``tokens`` is an estimate: one for three bytes of UTF-8. The state is the app's own, and not counted.
     """
     marker = human_stretch(conversation) if conversation.control == "bot" else None
     spent = tokens_of(marker) if marker else 0
@@ -55,6 +57,7 @@ def context(conversation: FoundConversation, token_budget: int) -> dict[str, Any
         "omitted": {"count": first - 1, "through_seq": first - 1},
         "tokens": spent + fitting.tokens,
         "token_budget": token_budget,
+        "session_state": session_state(conversation),
     }
 
 
@@ -142,6 +145,15 @@ def human_stretch(conversation: FoundConversation) -> dict[str, Any] | None:
         "You are in control again.",
         "summary": delimited("\n".join([attempt.outcome, *said]).strip()),
     }
+
+
+def session_state(conversation: FoundConversation) -> dict[str, Any] | None:
+    """Return the state of the conversation's session; None when there is none, or it cannot be known now."""
+    try:
+        found = state_of_conversation(conversation.domain, conversation.channel, conversation.session_hash)
+    except SessionStateUnavailable:
+        return None
+    return as_json(found) if found else None
 
 
 def latest_summary(conversation: FoundConversation) -> dict[str, Any] | None:

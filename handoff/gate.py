@@ -22,8 +22,12 @@ from persistence import turns
 from persistence.control import lock_conversation
 from persistence.database import translated
 from persistence.errors import HoldfastError, PersistenceUnavailable, RequestIdReused
+from persistence.ladder.measure import timed
 from persistence.models import Conversation
+from persistence.recent import cache
 from persistence.requests import TurnRequest, turn_request
+from persistence.session.port import SessionState
+from persistence.session.service import after_turn
 from persistence.turns import OtherControl, RecordedTurn, lost_request_race, write_turn
 
 log = logging.getLogger(__name__)
@@ -34,11 +38,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class GatedTurn:
-    """A recorded turn and what became of the wish for a human; ``case_id`` is that of the live case, if any."""
+    """A recorded turn and what became of the wish for a human; ``case_id`` is that of the live case, if any.
+
+    ``session_state`` is the session's hot state with this turn in it; None where it cannot be known now.
+    """
 
     turn: RecordedTurn
     handoff_status: str
     case_id: UUID | None
+    session_state: SessionState | None = None
 
 
 def record_turn(
@@ -67,13 +75,32 @@ def record_turn(
 
 
 def record(domain: str, turn: TurnRequest, wish: HandoffRequest | None = None) -> GatedTurn:
-    """Do what ``record_turn`` does, for a request that has been checked."""
+    """Do what ``record_turn`` does, for a request that has been checked.
+
+    1. the turn, durably · 2. its session's hot state, which can neither fail nor hold up what is committed.
+    """
+    with timed("turn"):
+        gated = committed(domain, turn, wish)
+    return replace(gated, session_state=follow(domain, turn, gated.turn))
+
+
+def committed(domain: str, turn: TurnRequest, wish: HandoffRequest | None) -> GatedTurn:
+    """Write the turn, and the promise where one is asked for, in the least that this needs."""
     if wish is not None:
         return promising(lambda: with_handoff(domain, turn, wish))
     try:
         return GatedTurn(turns.record(domain, turn, only_under="bot"), NOT_REQUIRED, None)
     except OtherControl:
         return in_one_transaction(lambda: under_human_eyes(domain, turn))
+
+
+def follow(domain: str, turn: TurnRequest, recorded: RecordedTurn) -> SessionState | None:
+    """Let what is hot follow a committed turn: its conversation's recent turns, then its session's state."""
+    try:
+        cache.append(domain, recorded)
+    except Exception:  # a defect, and the turn is durable: its answer must not suffer
+        log.exception("a turn could not be put into the cache of recent turns")
+    return after_turn(domain, turn, recorded)
 
 
 def with_handoff(domain: str, turn: TurnRequest, wish: HandoffRequest) -> GatedTurn:

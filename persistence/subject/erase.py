@@ -20,6 +20,7 @@ from persistence.database import database_now, translated
 from persistence.errors import ErasureRefused, NotFound
 from persistence.models import ErasureRecord
 from persistence.subject.find import hashes, names_of, parts, present
+from persistence.subject.hot import sessions_of
 from persistence.subject.port import Elsewhere, Erased, Part, Subject
 
 LEAST_WAIT_SECONDS = 300.0
@@ -36,11 +37,13 @@ log = logging.getLogger(__name__)
 class Gone:
     """What one erasure took away: here, in the outbox under ``keys``, and off-box by the keys of claims.
 
-    ``known`` are the copies in other hands as they were known before the outbox forgot.
+    ``known`` are the copies in other hands as they were known before the outbox forgot; ``sessions`` names what Redis
+    has.
     """
 
     conversations: list[dict[str, Any]]
     known: list[Elsewhere]
+    sessions: list[list[str]]
     keys: list[str]
     forgotten: Forgotten
     claims: list[str]
@@ -82,11 +85,12 @@ def erase(subject: Subject, *, by: str, statement_seconds: float | None = None) 
             raise ErasureRefused(hindrances)
         heads = heads_of(found)
         known = [copy for part in storeys for copy in part.elsewhere(found)]
+        sessions = sessions_of(found)
         keys = keys_of(found, storeys)
         forgotten = forget(keys)
         claims = take_claims(forgotten)
         erased = [part.erase(found) for part in storeys]
-        record = write_record(found, by, Gone(heads, known, keys, forgotten, claims, erased))
+        record = write_record(found, by, Gone(heads, known, sessions, keys, forgotten, claims, erased))
     log.info("erased a customer's data: erasure %s, by %s, %s", record.erasure_id, by, record.reached)
     return record
 
@@ -151,7 +155,11 @@ def write_record(subject: Subject, by: str, gone: Gone) -> ErasureRecord:
         reached=gone.reached(),
         elsewhere=[copy.as_json() for copy in gone.elsewhere()],
         claims=gone.claims,
-        late={"keys": gone.keys, "events": [str(event_id) for event_id in gone.forgotten.in_hand]},
+        late={
+            "keys": gone.keys,
+            "events": [str(event_id) for event_id in gone.forgotten.in_hand],
+            "sessions": gone.sessions,
+        },
         last_pass_after=now + timedelta(seconds=wait_seconds()),
         next_pass_at=now,
     )

@@ -1,4 +1,5 @@
-"""What lies off-box of a customer who was erased: deleted in passes, the last one when nobody can be storing any more.
+"""What lies off-box and in Redis of a customer who was erased: deleted in passes, the last one when nobody can be
+storing any more.
 
 A pass only ever deletes; doing it twice, or twice at once, harms nothing. What stops a pass is kept on the record
 with what to do about it, and the next one begins where there is still something left.
@@ -24,7 +25,9 @@ from persistence.archive.sinks import Deletes, SinkError, open_sink
 from persistence.archive.store import sink_config
 from persistence.claim_check.store import claims_store
 from persistence.database import translated
+from persistence.hot.client import HotUnavailable
 from persistence.models import ErasureRecord
+from persistence.subject.hot import forget_hot
 
 FIRST_PASS_SECONDS = 5.0  # whoever erases waits for it
 PASS_SECONDS = 120.0
@@ -83,9 +86,9 @@ def finish_open() -> int:
 def finish(record: ErasureRecord, *, seconds: float = FIRST_PASS_SECONDS) -> ErasureRecord:
     """Make one pass, unless one is under way or none is due, and return the record as it stands now.
 
-    1. take the record · 2. delete the archive's objects, then the claims, then what workers wrote down late · 3. write
-    down how far it came. After ``seconds`` it stops, and the task goes on. No store's refusal is raised: it stands in
-    ``last_error`` (also ``failed_stores``). Raises PersistenceUnavailable.
+    1. take the record · 2. delete the archive's objects, the claims, what Redis has, what workers wrote down late ·
+    3. write down how far it came. After ``seconds`` it stops, and the task goes on. No store's refusal is raised: it
+    stands in ``last_error`` (also ``failed_stores``). Raises PersistenceUnavailable.
     """
     with translated():
         taken = take(record)
@@ -94,6 +97,7 @@ def finish(record: ErasureRecord, *, seconds: float = FIRST_PASS_SECONDS) -> Era
             done = Pass(time.monotonic() + seconds)
             guarded(done, "archive", lambda: delete_archived(record, done))
             guarded(done, "claims", lambda: delete_claims(record, done))
+            guarded(done, "hot", lambda: delete_hot(record))
             forget_late(record.late.get("keys", []))
             settle(record, done, until, is_last=is_last)
         record.refresh_from_db()
@@ -114,6 +118,10 @@ def guarded(done: Pass, store: str, act: Callable[[], None]) -> None:
         act()
     except SinkError as error:
         done.errors[store] = f"{error.code}: {error}"
+    except HotUnavailable as error:
+        done.errors[store] = (
+            f"{error.reason}: Redis did not confirm; what it has ends with its time to live at the latest"
+        )
     except ValueError as error:  # a setting that cannot work
         done.errors[store] = f"not_configured: {error}"
 
@@ -146,6 +154,12 @@ def delete_claims(record: ErasureRecord, done: Pass) -> None:
     for batch in deleted(claims_store(), iter([*record.claims, *late]), done):
         with connection.cursor() as cursor:
             cursor.execute(FORGET_CLAIMS, {"keys": batch})
+
+
+def delete_hot(record: ErasureRecord) -> None:
+    """Delete what Redis has of the record's sessions and conversations."""
+    conversations = [UUID(conversation["id"]) for conversation in record.conversations]
+    forget_hot(record.domain, record.late.get("sessions", []), conversations)
 
 
 def deleted(sink: Deletes, keys: Iterator[str], done: Pass) -> Iterator[list[str]]:
@@ -211,6 +225,6 @@ def prefix_of(conversation_id: UUID) -> str:
 
 
 def failed_stores(record: ErasureRecord) -> dict[str, str]:
-    """Return what the last pass was refused, by store (``archive``, ``claims``)."""
+    """Return what the last pass was refused, by store (``archive``, ``claims``, ``hot``)."""
     said = record.last_error.split(SEPARATOR) if record.last_error else []
     return dict(one.split(": ", 1) for one in said)
