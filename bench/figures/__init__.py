@@ -18,4 +18,10 @@ FIGURES = {
     "console": "bench.figures.console.measure",
     "cases": "bench.figures.cases.measure",
     "memory": "bench.figures.memory.measure",
+    "session-state": "bench.figures.session_state.measure",
+    "state-events": "bench.figures.state_events.measure",
+    "turn-with-redis": "bench.figures.turn_with_redis.measure",
+    "redis-frozen": "bench.figures.redis_frozen.measure",
+    "history-cache": "bench.figures.history_cache.measure",
+    "write-behind": "bench.figures.write_behind.measure",
 }

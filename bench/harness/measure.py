@@ -28,16 +28,26 @@ def in_turns(contenders: Mapping[str, Callable[[], list[float]]], rounds: int) -
     return samples
 
 
+def half(values: Sequence[float]) -> float:
+    """Return the value that half of the values do not exceed."""
+    return percentile(values, 0.5)
+
+
 def medians(samples: Samples, share: float = 0.5) -> dict[str, float]:
     """Return each contender's median over its rounds of the ``share`` percentile within a round."""
     return {name: median(percentile(found, share) for found in rounds) for name, rounds in samples.items()}
 
 
-def paired(samples: Samples, contender: str, limit: str) -> tuple[float, float]:
-    """Return both medians, with the limit's moved so that their quotient is the median of the rounds' quotients."""
+def paired(
+    samples: Samples, contender: str, limit: str, of: Callable[[Sequence[float]], float] = half
+) -> tuple[float, float]:
+    """Return both medians of what ``of`` makes of a round.
+
+    The limit's is moved so that their quotient is the median of the rounds' quotients.
+    """
     pairs = zip(samples[contender], samples[limit], strict=True)
-    ratio = median(percentile(one, 0.5) / percentile(other, 0.5) for one, other in pairs)
-    measured = medians(samples)[contender]
+    ratio = median(of(one) / of(other) for one, other in pairs)
+    measured = median(of(found) for found in samples[contender])
     return measured, measured / ratio
 
 

@@ -26,6 +26,11 @@ FOREIGN = (
     "REDIS_URL_FILE",
     "CELERY_BROKER_URL",
     "ARCHIVE_URL",
+    "HOT_REDIS_URL",
+    "HOT_REDIS_URL_FILE",
+    "SESSION_STATE_BACKEND",
+    "SESSION_STATE_REDIS_FIRST_DOMAINS",
+    "HISTORY_CACHE",
 )
 PROJECT = Path(__file__).resolve().parent.parent.parent
 

@@ -77,4 +77,6 @@ def show(run: dict[str, Any], figures: Sequence[Figure]) -> None:
 
 def amount(value: float) -> str:
     """Return a number with about three digits that mean something."""
+    if value < 1:
+        return f"{value:.3f}"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

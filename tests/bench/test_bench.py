@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -76,6 +77,12 @@ def test_a_ratio_is_taken_round_by_round_so_that_a_drift_of_the_machine_does_not
     samples = {"ours": [[2.0], [20.0], [200.0]], "limit": [[1.0], [10.0], [100.0]]}
     measured, limit = paired(samples, "ours", "limit")
     assert measured / limit == pytest.approx(2)
+
+
+def test_a_ratio_can_be_one_of_means_where_the_bar_is_one():
+    samples = {"ours": [[1.0, 1.0, 7.0]], "limit": [[1.0, 1.0, 1.0]]}
+    measured, limit = paired(samples, "ours", "limit", fmean)
+    assert (measured, limit) == (pytest.approx(3), pytest.approx(1))
 
 
 @pytest.mark.parametrize(
