@@ -39,6 +39,10 @@ def console() -> str:
     return (DOCS / "console.md").read_text(encoding="utf-8")
 
 
+def hot_state() -> str:
+    return (DOCS / "hot-state.md").read_text(encoding="utf-8")
+
+
 def documents() -> list[Path]:
     """Return every page that a reader may come across."""
     found = [

@@ -22,6 +22,7 @@ from persistence.history import MAX_LIMIT
 from persistence.http.problems import RETRY_AFTER_SECONDS
 from persistence.jsontext import MAX_DEPTH, MAX_INTEGER_BITS
 from persistence.requests import MAX_BODY_BYTES, MAX_CONTENT_BYTES, MAX_MESSAGES
+from persistence.session.requests import MAX_DATA_BYTES
 from tests.docs import documents
 from tests.docs.documents import ROOT, codes, plain, rows, section, subsections
 
@@ -46,12 +47,17 @@ def subclasses(kind: type[HoldfastError]) -> set[type[HoldfastError]]:
     return found.union(*(subclasses(one) for one in found))
 
 
-def raised_codes() -> dict[str, str]:
-    """Return code → status of every error that a caller can meet. The API is imported for those that it defines."""
+def raised_codes() -> dict[str, set[str]]:
+    """Return code → statuses of every error that a caller can meet. The API is imported for those that it defines.
+
+    ``stale_version`` has two: a case that moved on is a conflict, a session's state that did is a condition not met.
+    """
     assert HandoffUnavailable in subclasses(HoldfastError)
-    return {
-        kind.code: str(kind.status) for kind in subclasses(HoldfastError) if kind.code != HoldfastError.code
-    }
+    found: dict[str, set[str]] = {}
+    for kind in subclasses(HoldfastError):
+        if kind.code != HoldfastError.code:
+            found.setdefault(kind.code, set()).add(str(kind.status))
+    return found
 
 
 def answered_codes() -> set[str]:
@@ -146,6 +152,7 @@ def test_the_fields_and_roles_of_a_message_are_those_of_its_schema() -> None:
         ("GET /api/v1/cases", "CasesAnswer"),
         ("GET /api/v1/cases/{case_id}", "CaseAnswer"),
         ("POST /api/v1/inbound/{connector}", "InboundAnswer"),
+        ("GET /api/v1/sessions/{channel}/{session_id}/state", "SessionStateAnswer"),
     ],
 )
 def test_the_fields_of_an_answer_are_those_of_its_schema(route: str, schema: str) -> None:
@@ -180,7 +187,12 @@ def test_the_parameters_of_a_route_are_those_that_it_takes(route: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "schema"), [("Handoff field", "HandoffRequest"), ("Transition field", "Transition")]
+    ("column", "schema"),
+    [
+        ("Handoff field", "HandoffRequest"),
+        ("Transition field", "Transition"),
+        ("State field", "StateRequest"),
+    ],
 )
 def test_the_fields_and_limits_of_a_wish_and_of_a_step_are_those_of_its_schema(
     column: str, schema: str
@@ -248,9 +260,12 @@ def test_the_states_of_a_case_are_all_named(route: str) -> None:
 
 
 def test_every_code_is_documented_with_its_status_and_none_that_does_not_exist() -> None:
-    table = {plain(row["Code"]): row["Status"] for row in rows(TEXT, "Code")}
-    assert {code: status for code, status in table.items() if status.isdigit()} == raised_codes()
-    assert {code for code, status in table.items() if not status.isdigit()} == answered_codes()
+    table = [(plain(row["Code"]), row["Status"]) for row in rows(TEXT, "Code")]
+    assert len(table) == len(set(table))
+    assert {pair for pair in table if pair[1].isdigit()} == {
+        (code, status) for code, statuses in raised_codes().items() for status in statuses
+    }
+    assert {code for code, status in table if not status.isdigit()} == answered_codes()
 
 
 def test_the_sizes_named_are_those_that_are_enforced() -> None:
@@ -261,10 +276,11 @@ def test_the_sizes_named_are_those_that_are_enforced() -> None:
     assert f"nesting deeper than {MAX_DEPTH} levels" in re.sub(r"\s+", " ", TEXT)
     assert f"whole numbers of more than {MAX_INTEGER_BITS} bits" in re.sub(r"\s+", " ", TEXT)
     sizes = {int(size) for size in re.findall(r"(\d+) KiB", TEXT)}
-    assert sizes == {MAX_BODY_BYTES // 1024, MAX_CONTENT_BYTES // 1024}
+    assert sizes == {MAX_BODY_BYTES // 1024, MAX_CONTENT_BYTES // 1024, MAX_DATA_BYTES // 1024}
 
 
 def test_the_waits_named_are_those_that_are_set(settings: Any) -> None:
     assert f"`Retry-After` ({RETRY_AFTER_SECONDS} seconds)" in TEXT
     assert f"`REQUEST_DEADLINE_SECONDS` ({settings.REQUEST_DEADLINE_SECONDS:g})" in TEXT
     assert f"`API_KEY_CACHE_SECONDS` ({settings.API_KEY_CACHE_SECONDS:g})" in TEXT
+    assert f"`API_KEY_GRACE_SECONDS` ({settings.API_KEY_GRACE_SECONDS:g})" in TEXT

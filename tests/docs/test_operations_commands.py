@@ -11,6 +11,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.demo.demonstrate import ENOUGH_TURNS
 from outbox import operate
+from persistence.ladder import thresholds
+from persistence.ladder.evidence import Judgement
+from persistence.ladder.reporter import KEPT_DAYS
+from persistence.management.commands.ladder import DEFAULT_HOURS, NAMES
 from tests.docs import documents
 from tests.docs.documents import codes, fences, plain, rows, section, subsections
 
@@ -112,7 +116,7 @@ def test_the_options_of_a_command_are_those_that_it_takes(command: str) -> None:
     assert named == taken
 
 
-@pytest.mark.parametrize("command", sorted({"outbox", "archive", "apikey"} & set(SECTIONS)))
+@pytest.mark.parametrize("command", sorted({"outbox", "archive", "apikey", "sessions"} & set(SECTIONS)))
 def test_each_verb_is_shown_with_its_own_options(command: str) -> None:
     shown: dict[str, set[str]] = {}
     for usage, options in usages(command):
@@ -137,7 +141,7 @@ def commands_in(text: str) -> Iterator[str]:
             yield line.removeprefix("manage.py ")
 
 
-@pytest.mark.parametrize("page", ["operations", "api", "handoff"])
+@pytest.mark.parametrize("page", ["operations", "api", "handoff", "hot_state"])
 def test_every_command_that_invites_copying_is_accepted(page: str) -> None:
     lines = set(commands_in(getattr(documents, page)()))
     assert lines
@@ -166,6 +170,31 @@ def test_the_defaults_of_replay_are_those_documented() -> None:
     for option, default in table.items():
         if default.isdigit():
             assert parser.get_default(option.removeprefix("--").replace("-", "_")) == float(default)
+
+
+def test_the_defaults_of_the_ladder_are_those_documented() -> None:
+    table = {row["Option"]: plain(row["Default"]) for row in rows(SECTIONS["ladder"], "Option")}
+    assert {plain(option).split()[0] for option in table} == options_of(parser_of("ladder"))
+    assert float(table["`--hours N`"]) == DEFAULT_HOURS
+    assert f"at most {KEPT_DAYS * 24}." in SECTIONS["ladder"]
+    assert [row["Level"] for row in rows(SECTIONS["ladder"], "Level")] == [str(level) for level in NAMES]
+
+
+def test_the_thresholds_of_the_ladder_are_those_documented() -> None:
+    text = re.sub(r"\s+", " ", SECTIONS["ladder"])
+    assert f"takes {thresholds.STATE_SHARE:.0%}".replace("%", " %") + " of the database's time" in text
+    assert f"take {thresholds.HISTORY_SHARE:.0%}".replace("%", " %") + " of the database's time" in text
+    assert f"takes {thresholds.WRITE_OF_MODEL:.0%}".replace("%", " %") + " of the model's median" in text
+    assert (
+        f"{thresholds.ENOUGH_DATABASE_SECONDS:g} s of the database at work, {thresholds.ENOUGH_READS:,} reads of "
+        f"history, {thresholds.ENOUGH_WRITES} writes, {thresholds.ENOUGH_MODEL_TURNS} turns" in text
+    )
+    assert f"of which {thresholds.ENOUGH_OF_WINDOW:.0%}".replace("%", " %") + " was" in text
+    assert (thresholds.LEAVE_AT, thresholds.LITTLE_STATE_PER_SECOND) == (0.5, 1)
+
+
+def test_the_judgements_of_the_ladder_are_all_named() -> None:
+    assert {judgement.value for judgement in Judgement} <= set(codes(SECTIONS["ladder"]))
 
 
 def test_the_figures_in_the_commands_text_are_those_of_the_code() -> None:

@@ -68,7 +68,7 @@ def test_the_numbers_in_the_example_for_deployment_are_the_defaults() -> None:
 
 
 def test_the_page_names_no_variable_that_nobody_reads() -> None:
-    pages = (TEXT, documents.api(), documents.handoff(), documents.console())
+    pages = (TEXT, documents.api(), documents.handoff(), documents.console(), documents.hot_state())
     words = {word.split("=")[0] for text in pages for word in codes(text)}
     named = {word for word in words if re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", word)}
     files = {f"{name}_FILE" for name, found in variables().items() if found.kind == "secret"}
