@@ -3,12 +3,18 @@
 import json
 import sys
 from argparse import SUPPRESS
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
 HINT = "Nothing was changed. Check DATABASE_URL; on a development machine, 'make up' starts everything."
+
+
+def as_json(value: Any) -> str:
+    """Return what JSON does not have as text: times in ISO 8601, ids as they are written."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 class JsonCommand(BaseCommand):
@@ -43,7 +49,7 @@ class JsonCommand(BaseCommand):
         except (OperationalError, InterfaceError) as error:
             raise CommandError(f"Postgres did not answer: {error}\n{HINT}") from error
         if options["json"]:
-            self.stdout.write(json.dumps(found, default=str))
+            self.stdout.write(json.dumps(found, default=as_json))
         else:
             self.show(found, options)
         if not ok:

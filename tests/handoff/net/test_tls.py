@@ -4,45 +4,17 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from handoff.net.client import NetError, request
+from tests.certificates import self_signed
 from tests.handoff.net.farend import OK, FarEnd, drips, says, stalls
 
 Start = Callable[..., FarEnd]
 Fail = Callable[..., NetError]
-
-
-def made(path: Path, *, days: int = 1) -> Path:
-    """Write a key and a certificate for desk.example and 127.0.0.1 that vouches for itself, valid until ``days``."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "desk.example")])
-    names = [x509.DNSName("desk.example"), x509.IPAddress(IPv4Address("127.0.0.1"))]
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=9))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(key.private_bytes(*form) + certificate.public_bytes(serialization.Encoding.PEM))
-    return path
 
 
 def server(pem: Path) -> ssl.SSLContext:
@@ -53,7 +25,7 @@ def server(pem: Path) -> ssl.SSLContext:
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made(tmp_path_factory.mktemp("tls") / "desk.pem")
+    return self_signed(tmp_path_factory.mktemp("tls") / "desk.pem", "desk.example")
 
 
 @pytest.fixture
@@ -99,7 +71,7 @@ def test_a_certificate_nobody_vouches_for_is_refused(far_end: Start, pem: Path, 
 def test_an_expired_certificate_is_refused(
     far_end: Start, tmp_path: Path, failure: Fail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = made(tmp_path / "old.pem", days=-1)
+    old = self_signed(tmp_path / "old.pem", "desk.example", days=-1)
     monkeypatch.setenv("SSL_CERT_FILE", str(old))
     desk = far_end(says(OK), tls=server(old))
     error = failure(desk.url())

@@ -1,27 +1,7 @@
 """What another store kept goes into Redis wherever it is newer, and nowhere else."""
 
-import pytest
-import redis
-
-from persistence.session.redis import RedisStore, state_key
-from tests.contracts.session_state.kit import Told
+from persistence.session.redis import state_key
 from tests.persistence.session.rediskit import LONG, copy_of
-
-
-@pytest.fixture
-def store(hot_at, redis_url):
-    return RedisStore(hot_at(redis_url, budget=LONG))
-
-
-@pytest.fixture
-def told(store):
-    return Told(store)
-
-
-@pytest.fixture
-def raw(redis_url):
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
 
 
 def test_a_newer_copy_is_taken_over_and_told(told, raw):

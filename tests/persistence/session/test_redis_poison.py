@@ -3,13 +3,11 @@
 from typing import Any
 
 import pytest
-import redis
 
 from persistence.session.errors import StaleVersion
 from persistence.session.port import MUST_NOT_EXIST
-from persistence.session.redis import RedisStore, state_key
-from tests.contracts.session_state.kit import Told
-from tests.persistence.session.rediskit import LONG, copy_of
+from persistence.session.redis import state_key
+from tests.persistence.session.rediskit import copy_of
 
 SOUND = {
     "version": "1700000000000",
@@ -40,22 +38,6 @@ POISON: dict[str, Any] = {
     "a turn that is none": SOUND | {"turn_id": "the last one"},
     "a time that never was": SOUND | {"updated_at": "9" * 15},
 }
-
-
-@pytest.fixture
-def store(hot_at, redis_url):
-    return RedisStore(hot_at(redis_url, budget=LONG))
-
-
-@pytest.fixture
-def told(store):
-    return Told(store)
-
-
-@pytest.fixture
-def raw(redis_url):
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
 
 
 @pytest.fixture(params=POISON)

@@ -16,22 +16,6 @@ from tests.persistence.hot.support import eventually
 from tests.persistence.session.rediskit import LONG, copy_of
 
 
-@pytest.fixture
-def store(hot_at, redis_url):
-    return RedisStore(hot_at(redis_url, budget=LONG))
-
-
-@pytest.fixture
-def told(store):
-    return Told(store)
-
-
-@pytest.fixture
-def raw(redis_url):
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
 def test_a_session_may_hold_a_text_that_lua_and_json_would_spoil(told):
     data = {
         "big": 2**63 + 1,

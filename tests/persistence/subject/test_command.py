@@ -53,7 +53,7 @@ def test_erase_reaches_everything_and_says_what_remains_to_be_checked(stores):
     assert found["erasure_id"] == str(record.erasure_id)
     assert (found["reached"]["turns"], found["reached"]["objects"]) == (6, 6)
     assert (found["unreachable"], found["ok"]) == ({}, True)
-    assert found["pending"] == str(record.last_pass_after)
+    assert found["pending"] == record.last_pass_after.isoformat()
     assert record.requested_by.startswith("shell:")
     assert Turn.objects.count() == 6
     assert len(files_below(stores / "archive")) == 6
