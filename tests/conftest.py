@@ -10,6 +10,9 @@ import pytest
 from django.conf import settings
 
 from config.services import postgres, redis
+from tests.faults.ground import ground as ground
+from tests.faults.ground import house as house
+from tests.faults.ground import lasting_house as lasting_house
 from tests.private_servers import PrivateServer
 from tests.services_plugin import scratch
 

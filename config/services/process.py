@@ -182,6 +182,7 @@ def stop(pid: int, proof: str, steps: Sequence[tuple[signal.Signals, float]]) ->
                 f"Process {pid} belongs to another user and was left running: {error}."
             ) from error
         if wait_until(gone, patience):
+            collect(pid, patience)
             return
     raise ServiceError(
         f"Process {pid} does not end, not even killed. Nothing was deleted; look at it by hand."

@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.desk.base import FakeDesk
 from tests.fakes.desk.webhook import FakeWebhookDesk
 from tests.fakes.desk.zammad import FakeZammad
-from tests.faults.conftest import Build
+from tests.faults.ground import Build
 from tests.faults.house import ROOT, House, eventually
 from tests.faults.program import Program
 

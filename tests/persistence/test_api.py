@@ -22,10 +22,10 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 SAMPLE = Path(__file__).with_name("hostile.jsonl")
 
 
-def lines(name):
-    """The shared set where it is there, the repository's own sample where it is not."""
-    path = SHARED / name if (SHARED / name).exists() else SAMPLE
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+def lines(*names):
+    """Yield the shared sets where they are there; for all that are not, the repository's own sample, once."""
+    for path in dict.fromkeys(SHARED / name if (SHARED / name).exists() else SAMPLE for name in names):
+        yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def bad_input(line):
 def bodies():
     """Yield every line of both sets as (id, the body to post, the text that must come back or None)."""
     head = '{"channel":"web","session_id":"%s","request_id":"%s","messages":[{"role":"user","content":'
-    for line in lines("bad_inputs.jsonl") + lines("naughty_strings.jsonl"):
+    for line in lines("bad_inputs.jsonl", "naughty_strings.jsonl"):
         given = bad_input(line) if "form" in line else line["text"]
         start = head % (line["id"], line["id"])
         if isinstance(given, bytes):

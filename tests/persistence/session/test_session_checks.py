@@ -79,13 +79,12 @@ def test_a_server_that_may_forget_what_it_acknowledged_is_refused(redis, name, v
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_server_that_hides_its_configuration_is_taken_for_what_it_shows(redis, monkeypatch):
+def test_a_server_that_hides_its_configuration_is_taken_for_what_it_shows(redis, settings):
     redis.config_set("appendfsync", "no")
     redis.acl_setuser("hosted", enabled=True, passwords=["+word"], commands=["+info"], keys=["*"])
     try:
         where = redis.connection_pool.connection_kwargs
-        url = f"redis://hosted:word@{where['host']}:{where['port']}/0"
-        monkeypatch.setattr("django.conf.settings.HOT_REDIS_URL", url)
+        settings.HOT_REDIS_URL = f"redis://hosted:word@{where['host']}:{where['port']}/0"
         assert check_redis_first_server() == []
     finally:
         redis.acl_deluser("hosted")
