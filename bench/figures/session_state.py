@@ -31,7 +31,7 @@ def measure(size: Size) -> list[Figure]:
 
 def race(server: HotRedis, contenders: Mapping[str, str], size: Size) -> Samples:
     with ExitStack() as stack:
-        environ = server.environ("redis")
+        environ = server.patient("redis")
         groups = {
             name: stack.enter_context(clients(work, [{}], environ)) for name, work in contenders.items()
         }

@@ -19,7 +19,7 @@ def measure(size: Size) -> list[Figure]:
     """Let one process write and another listen, with ours and with redis-py in turn."""
     session = uuid4().hex * 2
     with hot_redis() as server, ExitStack() as stack:
-        environ = server.environ("redis")
+        environ = server.patient("redis")
         pairs = {}
         for name, module in KINDS.items():
             given = [{"session": session}]

@@ -26,6 +26,10 @@ class HotRedis:
         """Return what makes a process keep session state in ``backend``, with this server behind it."""
         return {"HOT_REDIS_URL": self.server.url, "SESSION_STATE_BACKEND": backend}
 
+    def patient(self, backend: str) -> dict[str, str]:
+        """The same, where a hiccup of this machine is not to be taken for an outage of the server."""
+        return self.environ(backend) | {"HOT_REDIS_BUDGET_MS": "1000"}
+
     def keys(self) -> int:
         """Return how many keys it holds."""
         with contextlib.closing(Redis.from_url(self.server.url)) as client:
