@@ -13,10 +13,11 @@ from handoff.connectors import smtp
 from handoff.connectors.email import Email, reply_address
 from handoff.connectors.port import DeskTrouble
 from outbox.outcomes import Dead, Delivered, Failed, Outcome, Unavailable
+from tests.certificates import self_signed
 from tests.contracts.desk_cases import CASE, again, deliver, event, noted, said
 from tests.fakes.desk.smtp import PASSWORD, USERNAME, FakeMailbox
 from tests.handoff.net.farend import FarEnd, Script, drips, pours, says, stalls
-from tests.handoff.net.test_tls import made, server
+from tests.handoff.net.test_tls import server
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def mailbox() -> Iterator[FakeMailbox]:
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made(tmp_path_factory.mktemp("mail") / "mail.pem")
+    return self_signed(tmp_path_factory.mktemp("mail") / "mail.pem", "desk.example")
 
 
 @pytest.fixture
