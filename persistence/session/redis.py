@@ -16,6 +16,7 @@ import redis
 
 from persistence.hot.client import Hot, HotUnavailable
 from persistence.hot.connections import HotClient
+from persistence.session.behind.stream import key_of
 from persistence.session.errors import IllegalTransition, SessionStateUnavailable, StaleVersion
 from persistence.session.listen import RedisSubscription
 from persistence.session.order import Version
@@ -39,11 +40,6 @@ Read = Callable[[str, str, str], SessionState | None]
 def state_key(domain: str, channel: str, session: str) -> str:
     """Return the key of a session's state, which is the name of its pub/sub channel too."""
     return f"hf:{{{domain}}}:{channel}:{session}"
-
-
-def stream_key(domain: str) -> str:
-    """Return the key of the stream of a domain's changes that are to be written behind."""
-    return f"hfw:{{{domain}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +182,7 @@ class RedisStore:
 
         A state whose data is no JSON passes the script for a sound one: then once more, with its version ignored.
         """
-        keys = (state_key(*session), stream_key(session[0])) if self.stream else (state_key(*session),)
+        keys = (state_key(*session), key_of(session[0])) if self.stream else (state_key(*session),)
         ignored: str | bytes = ""
         was_late = False
         while True:

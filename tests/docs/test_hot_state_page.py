@@ -22,7 +22,7 @@ from persistence.recent.room import FULL
 from persistence.session import checks, lifecycle, memory, postgres, service, streams
 from persistence.session.behind import apply, stream
 from persistence.session.port import Change, SessionState
-from persistence.session.redis import state_key, stream_key
+from persistence.session.redis import state_key
 from persistence.session.requests import MAX_DATA_BYTES, MAX_DATA_DEPTH, state_request
 from persistence.session.status import status
 from persistence.subject.hot import forget_hot
@@ -104,7 +104,7 @@ def test_the_keys_in_redis_are_those_that_are_used() -> None:
     assert set(table("Key")) == {
         state_key("<domain>", "<channel>", "<session>"),
         cache.key_of("<domain>", "<conversation>"),  # type: ignore[arg-type]
-        stream_key("<domain>"),
+        stream.key_of("<domain>"),
         f"{stream.key_of('<domain>')}:failed",
         stream.DOMAINS,
         "hfp:…",

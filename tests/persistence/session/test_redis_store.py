@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 import redis
 
+from persistence.session.behind.stream import key_of
 from persistence.session.errors import SessionStateUnavailable, StaleVersion
 from persistence.session.port import MUST_NOT_EXIST, NewState
-from persistence.session.redis import RedisStore, state_key, stream_key
+from persistence.session.redis import RedisStore, state_key
 from tests.contracts.session_state.kit import Told
 from tests.persistence.hot.endpoints import never_accepting, nobody, saying, serving
 from tests.persistence.hot.support import eventually
@@ -80,7 +81,7 @@ def test_the_time_to_live_begins_anew_with_every_change(told, raw):
 def test_all_keys_of_a_domain_share_a_slot(told):
     name = state_key(*told.name)
     assert name == f"hf:{{demo}}:web:{told.session}"
-    assert stream_key("demo") == "hfw:{demo}"
+    assert key_of("demo") == "hfw:{demo}"
 
 
 # --- Written behind ----------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def test_each_change_is_on_the_stream_as_a_whole(hot_at, private_redis):
     touched = told.touch(None)
     cleared = told.clear()
     with redis.Redis.from_url(server.url, decode_responses=True) as raw:
-        first, second, third = [fields for _, fields in raw.xrange(stream_key("demo"))]
+        first, second, third = [fields for _, fields in raw.xrange(key_of("demo"))]
     assert first["kind"] == second["kind"] == "state"
     assert (first["channel"], first["session"], first["data"]) == ("web", told.session, '{"step":1}')
     assert [int(entry["version"]) for entry in (first, second, third)] == [
@@ -117,7 +118,7 @@ def test_what_was_refused_is_not_on_the_stream(hot_at, private_redis):
         told.put(expected_version=5)
     assert told.store.adopt([copy_of(told, 5)]) == 0
     with redis.Redis.from_url(server.url) as raw:
-        assert raw.xlen(stream_key("demo")) == 1
+        assert raw.xlen(key_of("demo")) == 1
 
 
 def test_a_stream_that_cannot_be_written_leaves_the_state_as_it_was(hot_at, private_redis):
@@ -125,7 +126,7 @@ def test_a_stream_that_cannot_be_written_leaves_the_state_as_it_was(hot_at, priv
     told = Told(RedisStore(hot_at(server.url, budget=LONG, rest=LONG), stream=True))
     kept = told.put()
     with redis.Redis.from_url(server.url) as raw:
-        raw.set(stream_key("demo"), "no stream")
+        raw.set(key_of("demo"), "no stream")
         with pytest.raises(SessionStateUnavailable):
             told.put("paused")
         assert raw.hget(state_key(*told.name), "version") == str(kept.version).encode()
