@@ -12,7 +12,7 @@ def destinations() -> dict[str, dict[str, Any]]:
     return {
         "archive": {
             "handler": "persistence.archive.handler.ArchiveHandler",
-            "events": ["turn.recorded"],
+            "events": ["turn.recorded", "conversation.summarized"],
             "queue": "archive",
             # Seconds before each further attempt; the last one repeats for ever, because an archive never gives up.
             "schedule": [1, 2, 5, 15, 60, 300],

@@ -4,8 +4,10 @@
 """
 
 import os
+from datetime import datetime, time
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -53,6 +55,24 @@ def integer(name: str, default: int, *, at_least: int, at_most: int) -> int:
     return int(value)
 
 
+def time_zone(name: str, default: str) -> ZoneInfo:
+    """Return a time zone by its IANA name, such as ``America/Sao_Paulo``."""
+    value = text(name, default) or default
+    try:
+        return ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:  # an unknown name is a KeyError
+        raise ImproperlyConfigured(f"{name} is {value!r}, which is not the name of a time zone.") from error
+
+
+def time_of_day(name: str, default: str) -> time:
+    """Return a time of day without a zone: ``HH:MM``."""
+    value = text(name, default) or default
+    try:
+        return datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is {value!r}; use hours and minutes, as in 03:00.") from error
+
+
 def words(name: str, default: str = "") -> list[str]:
     """Return a comma-separated list without empty parts."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
@@ -95,3 +115,8 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(parts.port or query.pop("port", "")),
         "OPTIONS": {name: unquote(value) for name, value in query.items()},
     }
+
+
+def sqlalchemy_url(database_url: str) -> str:
+    """Return the address of the same database for SQLAlchemy, which wants its driver named."""
+    return urlunsplit(urlsplit(database_url)._replace(scheme="postgresql+psycopg2"))

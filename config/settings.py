@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "ninja",
     "config",
     "handoff",
+    "summarization",
     "persistence",
     "outbox",
 ]
@@ -129,9 +130,33 @@ OUTBOUND_ALLOWED_HOSTS = env.words("OUTBOUND_ALLOWED_HOSTS")
 # --- What is kept about one customer: the highest storey first ---------------------------------------------
 SUBJECT_PARTS = [
     "handoff.subject.CasesOfSubject",
+    "summarization.subject.SummariesOfSubject",
     "persistence.session.subject.StatesOfSubject",
     "persistence.subject.turns.TurnsOfSubject",
 ]
+
+# --- Summaries --------------------------------------------------------------------------------------------
+SUMMARY_BACKEND = env.text("SUMMARY_BACKEND", "extractive", choices=("extractive", "openai"))
+SUMMARY_TIME_ZONE = env.time_zone("SUMMARY_TIME_ZONE", "UTC")
+SUMMARY_TIME = env.time_of_day("SUMMARY_TIME", "03:00")
+SUMMARY_SILENCE_HOURS = env.integer("SUMMARY_SILENCE_HOURS", 24, at_least=0, at_most=24 * 365)
+SUMMARY_MOST_WORDS = env.integer("SUMMARY_MOST_WORDS", 60, at_least=20, at_most=400)
+SUMMARY_CHUNK_SIZE = env.integer("SUMMARY_CHUNK_SIZE", 50, at_least=1, at_most=1000)
+SUMMARY_PART_TOKENS = env.integer("SUMMARY_PART_TOKENS", 6_000, at_least=200, at_most=1_000_000)
+# A night stops cleanly at the first of these that is spent; 0 means no limit.
+SUMMARY_BUDGET_USD = env.number("SUMMARY_BUDGET_USD", 10, at_least=0, at_most=1_000_000)
+SUMMARY_BUDGET_TOKENS = env.integer("SUMMARY_BUDGET_TOKENS", 0, at_least=0, at_most=10**12)
+SUMMARY_BUDGET_MINUTES = env.number("SUMMARY_BUDGET_MINUTES", 240, at_least=0, at_most=1440)
+SUMMARY_USD_PER_MILLION_IN = env.number("SUMMARY_USD_PER_MILLION_IN", 0, at_least=0, at_most=10_000)
+SUMMARY_USD_PER_MILLION_OUT = env.number("SUMMARY_USD_PER_MILLION_OUT", 0, at_least=0, at_most=10_000)
+SUMMARY_OUTSIDE = "handoff.summaries.Desk"
+OPENAI_BASE_URL = env.text("OPENAI_BASE_URL", "https://api.openai.com/v1")
+OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
+OPENAI_MODEL = env.text("OPENAI_MODEL")
+OPENAI_TIMEOUT_SECONDS = env.number("OPENAI_TIMEOUT_SECONDS", 30, at_least=0.1, at_most=120)
+RECALL_SUMMARIES = env.integer("RECALL_SUMMARIES", 3, at_least=1, at_most=20)
+RECALL_BYTES = env.integer("RECALL_BYTES", 4_096, at_least=512, at_most=64 * 1024)
+RECALL_SAMPLE = env.integer("RECALL_SAMPLE", 20, at_least=1, at_most=1000)
 
 # --- Hot state: it may vanish. manage.py ladder says which level the figures justify ----------------------
 REDIS_URL = env.secret("REDIS_URL", _local.get("redis_url", ""))
@@ -160,6 +185,9 @@ CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
+# Only the chunks of a night have results, kept by Celery's own tables beside the rest.
+CELERY_RESULT_BACKEND = f"db+{env.sqlalchemy_url(DATABASE_URL)}" if DATABASE_URL else None
+CELERY_RESULT_EXPIRES = 7 * 86_400
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 390
 CELERY_TASK_SOFT_TIME_LIMIT = 360

@@ -1,1 +1,1 @@
-"""Nightly summaries of finished conversations. Not built yet; the name and its place in the house are fixed."""
+"""Summaries of finished conversations: made each night, checked against what was said, recalled as untrusted data."""

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+from summarization import checks as checks  # registers them
+
+
+class SummarizationConfig(AppConfig):
+    name = "summarization"
+    default_auto_field = "django.db.models.BigAutoField"

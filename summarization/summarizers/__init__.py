@@ -1,0 +1,1 @@
+"""Summarisers, one file each, behind one port (``port.py``); ``registry.py`` has one line for each."""
