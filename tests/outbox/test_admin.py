@@ -1,6 +1,5 @@
 """The outbox's admin pages: what an operator sees, what they may do, and what it costs."""
 
-import json
 import re
 
 import pytest
@@ -9,43 +8,12 @@ from django.db import connection
 from django.test import Client
 
 from outbox import operate
-from outbox.models import Delivery, DestinationState, Lane, OutboxEvent
-from tests.admin_support import NAUGHTY, most_rows_read, run_action, signed_in, statements
+from outbox.models import Delivery, DestinationState, Lane
+from tests.admin_support import NAUGHTY, run_action
+from tests.outbox.admin_pages import DELIVERIES, DESTINATIONS, EVENTS, EVERY_LIST, LANES, every_page, kill
 from tests.outbox.support import asleep, lane, statuses, tell
 
 pytestmark = pytest.mark.django_db
-
-LISTS = {
-    "delivery": ("stuck", "pending", "all"),
-    "lane": ("parked", "leased", "due", "asleep", "all"),
-}
-DELIVERIES, LANES = "/admin/outbox/delivery/", "/admin/outbox/lane/"
-EVENTS, DESTINATIONS = "/admin/outbox/outboxevent/", "/admin/outbox/destinationstate/"
-EVERY_LIST = [f"/admin/outbox/{model}/?show={show}" for model, shows in LISTS.items() for show in shows]
-MODELS = ("delivery", "lane", "outboxevent", "destinationstate")
-
-
-def kill(**which):
-    """Let the pending deliveries of these lanes be dead, and their lanes parked, as a relay that gave up does."""
-    lanes = list(Lane.objects.filter(**which).values_list("pk", flat=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE outbox_delivery SET status = 'dead', settled_at = now(), attempts = 3, last_error_code = 'http_500'"
-            " WHERE lane_id = ANY (%s) AND status = 'pending'",
-            [lanes],
-        )
-        cursor.execute(
-            "UPDATE outbox_lane SET due_at = 'infinity', parked_reason = 'dead: http_500' WHERE id = ANY (%s)",
-            [lanes],
-        )
-
-
-def every_page():
-    """The address of every page there is for the rows that exist now."""
-    for model, found in (("delivery", Delivery), ("lane", Lane), ("outboxevent", OutboxEvent)):
-        yield from (f"/admin/outbox/{model}/{row.pk}/change/" for row in found.objects.all())
-    yield from EVERY_LIST
-    yield from (EVENTS, DESTINATIONS, "/admin/", "/admin/outbox/")
 
 
 def test_every_page_shows_hostile_text_escaped_and_isolated(admin_client: Client):
@@ -262,150 +230,3 @@ def test_the_destinations_page_shows_the_figures_and_leads_to_the_rows(admin_cli
         if "pending" not in address and count != "0":
             found = admin_client.get(address.replace("&amp;", "&")).context["cl"].result_list
             assert len(found) == int(count)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_nothing_can_be_added_changed_or_deleted_even_by_a_superuser(admin_client: Client, model):
-    tell()
-    DestinationState.objects.create(destination="scripted")
-    found = {
-        "delivery": Delivery,
-        "lane": Lane,
-        "outboxevent": OutboxEvent,
-        "destinationstate": DestinationState,
-    }
-    pk = found[model].objects.get().pk
-    base = f"/admin/outbox/{model}/"
-    for address in (f"{base}add/", f"{base}{pk}/change/", f"{base}{pk}/delete/"):
-        assert admin_client.post(address, {"post": "yes", "destination": "x", "token": 5}).status_code == 403
-    assert admin_client.get(f"{base}add/").status_code == 403
-    said = run_action(admin_client, base, "delete_selected", [pk]) if model != "destinationstate" else ""
-    assert "deleted" not in said
-    assert found[model].objects.filter(pk=pk).exists()
-
-
-def test_a_visitor_and_a_user_who_is_not_staff_are_sent_to_the_login():
-    for client in (Client(), signed_in("outbox.view_lane", "outbox.change_lane", staff=False)):
-        for address in (DELIVERIES, LANES, EVENTS, DESTINATIONS):
-            response = client.get(address)
-            assert response.status_code == 302
-            assert "/admin/login/" in response["Location"]
-
-
-def test_staff_without_permission_for_a_model_see_nothing_of_it():
-    client = signed_in("outbox.view_lane")
-    assert client.get(LANES).status_code == 200
-    for address in (DELIVERIES, EVENTS, DESTINATIONS):
-        assert client.get(address).status_code == 403
-
-
-def test_who_may_only_view_cannot_act():
-    tell()
-    kill()
-    client = signed_in("outbox.view_lane", "outbox.view_delivery", "outbox.view_destinationstate")
-    run_action(client, LANES, "release", [lane().pk])
-    run_action(client, DELIVERIES, "redrive", [Delivery.objects.get().pk])
-    assert client.post(DESTINATIONS, {"destination": "scripted", "do": "park"}).status_code == 403
-    assert lane().parked_reason
-    assert statuses() == ["dead"]
-    assert not DestinationState.objects.exists()
-    for address in (
-        f"{LANES}{lane().pk}/change/",
-        f"{DELIVERIES}{Delivery.objects.get().pk}/change/",
-        DESTINATIONS,
-    ):
-        assert "hf-switches" not in client.get(address).content.decode()
-
-
-def test_who_may_change_a_model_may_run_its_actions():
-    tell()
-    client = signed_in("outbox.view_lane", "outbox.change_lane")
-    assert run_action(client, f"{LANES}?show=all", "park", [lane().pk]).startswith("1 lane parked")
-    assert client.post(f"{LANES}{lane().pk}/change/", {"token": 5}).status_code == 403
-
-
-def test_a_filter_that_no_index_backs_is_refused(admin_client: Client):
-    for query in ("token__gt=1", "ordering_key__contains=a", "deliveries__status=dead"):
-        assert admin_client.get(f"{LANES}?{query}").status_code == 400
-
-
-@pytest.mark.parametrize("address", [*EVERY_LIST, EVENTS, DESTINATIONS])
-def test_a_page_runs_as_many_statements_for_thirty_rows_as_for_one(admin_client: Client, address):
-    tell(key="first")
-    if "stuck" in address or "parked" in address:
-        kill()
-    before = len(statements(admin_client, address))
-    for number in range(29):
-        tell(key=f"key-{number}")
-    if "stuck" in address or "parked" in address:
-        kill()
-    assert len(statements(admin_client, address)) == before
-
-
-@pytest.mark.parametrize("model", ["delivery", "lane", "outboxevent"])
-def test_a_row_s_own_page_runs_as_many_statements_however_much_hangs_on_it(admin_client: Client, model):
-    tell()
-    pk = {"delivery": Delivery, "lane": Lane, "outboxevent": OutboxEvent}[model].objects.get().pk
-    before = len(statements(admin_client, f"/admin/outbox/{model}/{pk}/change/"))
-    for seq in range(2, 32):
-        tell(seq=seq)
-    assert len(statements(admin_client, f"/admin/outbox/{model}/{pk}/change/")) == before
-
-
-@pytest.fixture
-def large_tables():
-    """20,000 conversations with two deliveries each, nearly all delivered; 40 stuck, 200 pending, 5 leased."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO outbox_event SELECT gen_random_uuid(), 'told', 1, 'key-' || n, s, NULL, '{}', '{}'"
-            " FROM generate_series(1, 20000) AS n, generate_series(1, 2) AS s"
-        )
-        cursor.execute(
-            "INSERT INTO outbox_lane (destination, ordering_key, due_at, token, rescues, parked_reason)"
-            " SELECT CASE WHEN n % 2 = 0 THEN 'scripted' ELSE 'other' END, 'key-' || n, 'infinity', 1, 0, ''"
-            " FROM generate_series(1, 20000) AS n"
-        )
-        for table in ("outbox_event", "outbox_lane"):  # or they are joined as if they were empty
-            cursor.execute(f"ANALYZE {table}")
-        cursor.execute(
-            "INSERT INTO outbox_delivery (lane_id, event_id, seq, status, attempts, next_at, last_error_code, settled_at)"
-            " SELECT lane.id, event_id, ordering_seq, 'delivered', 1, now(), '', now() FROM outbox_event"
-            " JOIN outbox_lane AS lane USING (ordering_key)"
-        )
-        some = "(SELECT id FROM outbox_lane ORDER BY id OFFSET 9000 LIMIT {})"
-        cursor.execute(f"UPDATE outbox_delivery SET status = 'dead' WHERE lane_id IN {some.format(20)}")
-        cursor.execute(f"UPDATE outbox_lane SET parked_reason = 'dead' WHERE id IN {some.format(20)}")
-        waiting = "(SELECT id FROM outbox_lane ORDER BY id OFFSET 15000 LIMIT {})"
-        cursor.execute(
-            f"UPDATE outbox_delivery SET status = 'pending', settled_at = NULL WHERE lane_id IN {waiting.format(100)}"
-        )
-        cursor.execute(f"UPDATE outbox_lane SET due_at = now() WHERE id IN {waiting.format(100)}")
-        cursor.execute(f"UPDATE outbox_lane SET leased_until = now() WHERE id IN {waiting.format(5)}")
-        for table in ("outbox_event", "outbox_lane", "outbox_delivery"):
-            cursor.execute(f"ANALYZE {table}")
-
-
-@pytest.mark.slow
-def test_no_page_of_a_large_table_reads_more_than_its_own_rows(admin_client: Client, large_tables):
-    dead = Delivery.objects.filter(status="dead").order_by("pk").first()
-    pages = [*EVERY_LIST, EVENTS, f"{DELIVERIES}{dead.pk}/change/", f"{LANES}{dead.lane_id}/change/"]
-    pages += [f"{address}&destination=scripted" for address in EVERY_LIST]
-    pages += [f"{EVENTS}{dead.event_id}/change/", f"{EVENTS}?q={dead.event_id}"]
-    pages += [f"{address}?q={term}" for address in (LANES, DELIVERIES) for term in ("key-777", dead.event_id)]
-    middle = OutboxEvent.objects.order_by("pk")[20000].pk
-    pages += [
-        f"{EVENTS}?after={json.dumps([str(middle)])}",
-        f"{EVENTS}?before={json.dumps([str(middle)])}",
-        f"{DELIVERIES}?show=all&after={json.dumps([str(dead.pk)])}",
-        f"{LANES}?show=all&destination=scripted&after={json.dumps(['scripted', 'key-5000'])}",
-    ]
-    read = {address: most_rows_read(admin_client, address) for address in pages}
-    assert {address: rows for address, rows in read.items() if rows > 1_000} == {}
-
-
-def test_the_total_is_an_estimate_and_says_so(admin_client: Client):
-    tell()
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE outbox_lane")
-    assert "about 1 in all" in admin_client.get(f"{LANES}?show=all").content.decode()
-    assert not any("COUNT(" in sql for sql in statements(admin_client, f"{LANES}?show=all"))

@@ -9,7 +9,7 @@ from outbox import operate
 from outbox.models import Delivery, DeliveryAttempt, DestinationState, OutboxEvent
 from tests.admin_support import NAUGHTY, most_rows_read, signed_in, statements
 from tests.outbox.support import statuses, tell
-from tests.outbox.test_admin import kill
+from tests.outbox.admin_pages import kill
 
 pytestmark = pytest.mark.django_db
 

@@ -43,3 +43,8 @@ def relay_archive() -> int:
     """Carry everything that is due to the archive; returns how many turns arrived."""
     load_handler.cache_clear()  # the handler keeps the sink of the settings it was made under
     return relay(destination("archive"), budget=60, poll=0, until_empty=True).delivered
+
+
+def fields(response):
+    """The names of the fields that a refusal blames."""
+    return [error["field"] for error in response.json()["errors"]]
