@@ -8,8 +8,8 @@ from django.test import Client
 from outbox import operate
 from outbox.models import Delivery, DeliveryAttempt, DestinationState, OutboxEvent
 from tests.admin_support import NAUGHTY, most_rows_read, signed_in, statements
-from tests.outbox.support import statuses, tell
 from tests.outbox.admin_pages import kill
+from tests.outbox.support import statuses, tell
 
 pytestmark = pytest.mark.django_db
 
