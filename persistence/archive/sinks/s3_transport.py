@@ -1,7 +1,7 @@
 """HTTP for the S3 sink with a deadline that is one.
 
 A library's read time-out starts anew with every byte, so a store that drips one byte a second holds a worker
-for ever. In ``s3_connection`` every socket operation gets what is left of the call's own budget, in the
+for ever. In ``persistence.dial`` every socket operation gets what is left of the call's own budget, in the
 thread that makes the call: nothing has to be watched, abandoned or counted. Host names are looked up by a
 helper thread, because the C library's resolver cannot be interrupted; there is at most one such thread for
 each sink.
@@ -28,8 +28,8 @@ from botocore.compat import HTTPHeaders
 from botocore.httpsession import get_cert_path
 
 from persistence.archive.sinks.port import MAX_OBJECT_BYTES, SinkError
-from persistence.archive.sinks.s3_connection import Connection
-from persistence.archive.sinks.s3_resolver import Resolver
+from persistence.dial.connection import Connection
+from persistence.dial.resolver import Resolver
 
 IDLE_SECONDS = 10.0
 """A connection idle for longer is not used again: stores close theirs after 20 s or so, at a bad moment."""

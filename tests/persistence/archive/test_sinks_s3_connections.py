@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from persistence.archive.sinks import Sink, open_sink
-from persistence.archive.sinks.s3_resolver import Resolver
+from persistence.dial.resolver import Resolver
 from tests.fakes.s3 import FakeS3
 from tests.persistence.archive.sink_helpers import config, refused
 
@@ -101,7 +101,7 @@ def test_a_name_server_that_hangs_costs_one_thread_and_no_more_than_the_deadline
         assert len(asked) == 1
     finally:
         answer.set()
-    while any(thread.name == "s3-resolver" for thread in threading.enumerate()):
+    while any(thread.name == "resolver" for thread in threading.enumerate()):
         pass
     assert sink.put_if_absent("turns/1", b"body") is True
     sink.close()

@@ -47,9 +47,7 @@ class Resolver:
         with self._lock:
             if self._running is None or self._running.done.is_set():
                 self._running = _Lookup(target)
-                threading.Thread(
-                    target=_look_up, args=(self._running,), daemon=True, name="s3-resolver"
-                ).start()
+                threading.Thread(target=_look_up, args=(self._running,), daemon=True, name="resolver").start()
             return self._running
 
 

@@ -8,7 +8,7 @@ import ssl
 import time
 from typing import Any
 
-from persistence.archive.sinks.s3_resolver import Resolver
+from persistence.dial.resolver import Resolver
 
 _CHUNK = 64 * 1024
 
