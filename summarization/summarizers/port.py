@@ -15,7 +15,7 @@ class Part:
     """A stretch of one conversation, in order. ``previous`` is the draft of everything before it, to be carried on.
 
     ``deadline`` is the ``time.monotonic()`` by which the answer is wanted. ``complaint`` says what was wrong with the
-    answer to this very part, when it is asked a second time.
+    answer to this very part, when it is asked a second time. ``most_words`` is for problem and solution together.
     """
 
     turns: Sequence[SourceTurn]
