@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 
 from config.services import postgres, redis
+from tests.fakes.model import FakeModel
 from tests.faults.ground import ground as ground
 from tests.faults.ground import house as house
 from tests.faults.ground import lasting_house as lasting_house
@@ -31,6 +32,13 @@ def local_dir() -> Iterator[Path]:
 def redis_url() -> str:
     """The tests' shared Redis. A test that wants to harm one takes ``private_redis``."""
     return settings.REDIS_URL
+
+
+@pytest.fixture
+def model_server() -> Iterator[FakeModel]:
+    """A language model on loopback that answers well until it is told otherwise."""
+    with FakeModel() as model:
+        yield model
 
 
 @pytest.fixture
