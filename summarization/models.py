@@ -84,6 +84,7 @@ class SummaryRun(models.Model):
 
     class Meta:
         db_table = "summarization_run"
+        verbose_name = "night"
         constraints = [
             # Two beats, one night: whoever inserts it first plans it.
             models.UniqueConstraint(
@@ -109,7 +110,8 @@ class SummaryItem(models.Model):
     """What is to be done, or was done last, about one conversation. The row is the claim on it.
 
     ``to_seq`` is how far the conversation had come when it was planned. ``failures`` counts the nights on which this
-    very stretch failed; after the second it rests until something new is said. Figures are the last try's.
+    very stretch failed by itself, not by an outage; after the second it rests until something new is said. Figures
+    are the last try's.
     """
 
     class State(models.TextChoices):
@@ -127,6 +129,8 @@ class SummaryItem(models.Model):
     to_seq = models.PositiveBigIntegerField()
     claimed_by = models.UUIDField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
+    # How many workers in a row were lost while they held it: claims.MOST_RESCUES.
+    rescues = models.PositiveSmallIntegerField(db_default=0)
     failures = models.PositiveSmallIntegerField(default=0)
     reason = models.CharField(max_length=60, blank=True)
     detail = models.TextField(blank=True)
@@ -243,7 +247,7 @@ class SummaryRating(models.Model):
 
     class Meta:
         db_table = "summarization_rating"
-        verbose_name = "rating"
+        verbose_name = "judgement"
         constraints = [
             # One person, one judgement of one text; a second one replaces it.
             models.UniqueConstraint(

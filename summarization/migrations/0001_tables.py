@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'verbose_name': 'rating',
+                'verbose_name': 'judgement',
                 'db_table': 'summarization_rating',
             },
         ),
@@ -126,6 +126,7 @@ class Migration(migrations.Migration):
                 ('reasons', models.JSONField(default=dict)),
             ],
             options={
+                'verbose_name': 'night',
                 'db_table': 'summarization_run',
                 'indexes': [models.Index(condition=models.Q(('state__in', ['planning', 'running'])), fields=['id'], name='summarization_run_open')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('kind', 'nightly')), fields=('night',), name='summarization_run_night_once'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'command'), ('night__isnull', True)), models.Q(('kind', 'nightly'), ('night__isnull', False)), _connector='OR'), name='summarization_run_nightly_has_a_night')],
@@ -141,6 +142,7 @@ class Migration(migrations.Migration):
                 ('to_seq', models.PositiveBigIntegerField()),
                 ('claimed_by', models.UUIDField(blank=True, null=True)),
                 ('claimed_until', models.DateTimeField(blank=True, null=True)),
+                ('rescues', models.PositiveSmallIntegerField(db_default=0)),
                 ('failures', models.PositiveSmallIntegerField(default=0)),
                 ('reason', models.CharField(blank=True, max_length=60)),
                 ('detail', models.TextField(blank=True)),
