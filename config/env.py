@@ -6,7 +6,7 @@
 import os
 from datetime import datetime, time
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
@@ -119,4 +119,7 @@ def database(url: str) -> dict[str, object]:
 
 def sqlalchemy_url(database_url: str) -> str:
     """Return the address of the same database for SQLAlchemy, which wants its driver named."""
-    return urlunsplit(urlsplit(database_url)._replace(scheme="postgresql+psycopg2"))
+    parts = urlsplit(database_url)
+    path = parts.path if parts.path.strip("/") else "/holdfast"
+    # Put together by hand: urlunsplit would drop the slashes in front of an empty host, as with unix sockets.
+    return f"postgresql+psycopg2://{parts.netloc}{path}{'?' * bool(parts.query)}{parts.query}"

@@ -188,6 +188,15 @@ CELERY_TASK_IGNORE_RESULT = True
 # Only the chunks of a night have results, kept by Celery's own tables beside the rest.
 CELERY_RESULT_BACKEND = f"db+{env.sqlalchemy_url(DATABASE_URL)}" if DATABASE_URL else None
 CELERY_RESULT_EXPIRES = 7 * 86_400
+CELERY_DATABASE_CREATE_TABLES_AT_SETUP = False  # a migration does
+CELERY_DATABASE_ENGINE_OPTIONS = {
+    "pool_pre_ping": True,
+    "pool_size": 1,
+    "connect_args": {
+        name: DATABASES["default"]["OPTIONS"][name]  # type: ignore[index]
+        for name in ("connect_timeout", "tcp_user_timeout", "application_name", "options")
+    },
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 390
 CELERY_TASK_SOFT_TIME_LIMIT = 360

@@ -1,0 +1,90 @@
+"""Tending: each minute somebody looks whether tonight has begun, whether what has begun goes on, whether it is done.
+
+Messages may be lost and workers may die; the rows say what is left, and this sends for it again.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection
+
+from summarization.models import SummaryRun
+from summarization.night.budget import Budget, standing
+from summarization.night.run import INTERRUPTED, OPEN, begin_night, count, finish, stop
+from summarization.night.window import tonight
+
+QUIET_SECONDS = 60.0  # a run in which nothing has moved for so long has lost its messages or its workers
+# A command works in one process. It shows signs of life more often than this, also while it plans.
+ABANDONED_SECONDS = 900.0
+MOST_CHUNKS = 100  # sent at once: while nobody listens, the broker keeps every message
+
+LEFT = """
+SELECT DISTINCT chunk FROM summarization_item WHERE run_id = %(run)s AND state IN ('pending', 'working') ORDER BY chunk
+"""
+# Somebody holds a claim, or has just settled one, or the run has only just been planned.
+MOVES = """
+SELECT EXISTS (
+    SELECT FROM summarization_item WHERE run_id = %(run)s AND state = 'working' AND claimed_until > clock_timestamp()
+) OR coalesce((SELECT max(updated_at) FROM summarization_item WHERE run_id = %(run)s), '-infinity')
+       > clock_timestamp() - %(quiet)s * interval '1 second'
+  OR EXISTS (
+    SELECT FROM summarization_run WHERE id = %(run)s
+    AND greatest(started_at, planned_at) > clock_timestamp() - %(quiet)s * interval '1 second'
+)
+"""
+
+
+@dataclass(slots=True)
+class ToSend:
+    """What has to be sent: runs to plan, and chunks of planned ones to summarise, by run id."""
+
+    plans: list[str] = field(default_factory=list)
+    chunks: list[tuple[str, int]] = field(default_factory=list)
+
+
+def tend(now: datetime) -> ToSend:
+    """Begin tonight if it is due, look after every run that has begun, and return what to send.
+
+    A night that was missed begins as soon as somebody looks; as eligibility goes by watermarks, one run catches up any
+    number of them. ``now`` is the database's.
+    """
+    begin_night(tonight(now, settings.SUMMARY_TIME_ZONE, settings.SUMMARY_TIME), now)
+    found = ToSend()
+    for run in SummaryRun.objects.filter(OPEN).order_by("id"):
+        if run.kind == SummaryRun.Kind.COMMAND:
+            _tend_command(run)
+        else:
+            _tend_night(run, found)
+    return found
+
+
+def _tend_command(run: SummaryRun) -> None:
+    """Stop what a command left when its process died; a living one does everything itself."""
+    if not _moves(run, ABANDONED_SECONDS):
+        stop(run.pk, INTERRUPTED)
+
+
+def _tend_night(run: SummaryRun, found: ToSend) -> None:
+    budget = Budget.configured()
+    if because := standing(run.pk, budget).ends(budget):
+        stop(run.pk, because)
+    elif run.state == SummaryRun.State.PLANNING:
+        found.plans.append(str(run.run_id))  # whoever finds the run in hand leaves it
+    elif not finish(run.pk):
+        count(run.pk)
+        if not _moves(run, QUIET_SECONDS):
+            found.chunks += [(str(run.run_id), chunk) for chunk in chunks_left(run.pk)[:MOST_CHUNKS]]
+
+
+def chunks_left(run_pk: int) -> list[int]:
+    """Return the chunks of a run in which something is to be done."""
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT, {"run": run_pk})
+        return [chunk for (chunk,) in cursor.fetchall()]
+
+
+def _moves(run: SummaryRun, quiet: float) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(MOVES, {"run": run.pk, "quiet": quiet})
+        return bool(cursor.fetchone()[0])
