@@ -18,6 +18,7 @@ from persistence.http.problems import from_error, problem
 from persistence.jsontext import refuse
 from persistence.requests import MAX_BODY_BYTES
 from persistence.session.api import router as sessions_router
+from summarization.api import router as summaries_router
 
 api = NinjaAPI(
     title="Holdfast",
@@ -34,6 +35,7 @@ api.add_router("", cases_router)
 api.add_router("", inbound_router)
 api.add_router("", persistence_router)
 api.add_router("", sessions_router)
+api.add_router("", summaries_router)
 api.exception_handler(HoldfastError)(from_error)
 
 

@@ -71,6 +71,9 @@ class ContextAnswer(Schema):
     last_seq: int
     marker: dict[str, Any] | None = Field(description="What a human did, once control has come back.")
     summary: dict[str, Any] | None = Field(description="Of what the turns below do not show.")
+    recall: dict[str, Any] | None = Field(
+        description="The customer's earlier conversations; null when there are none, or recall is off."
+    )
     turns: list[dict[str, Any]] = Field(description="The last ones that fit, in the order said.")
     omitted: dict[str, int]
     tokens: int = Field(description="An estimate: one for three bytes of UTF-8.")

@@ -1,7 +1,7 @@
 """``context``: what the assistant needs for its next answer, within a budget of tokens.
 
-Text from elsewhere (a summary, an agent's note) is data and may hold instructions that somebody smuggled in. It comes
-between delimiters that it cannot contain, and says so.
+Text from elsewhere (a summary, an agent's note, an earlier conversation) is data and may hold instructions that
+somebody smuggled in. It comes between delimiters that it cannot contain, and says so.
 """
 
 from collections.abc import Iterator
@@ -13,12 +13,15 @@ from persistence.history import FoundConversation, HistoryTurn, history
 from persistence.jsontext import dumps
 from persistence.session.errors import SessionStateUnavailable
 from persistence.session.service import as_json, state_of_conversation
+from summarization.models import ConversationSummary
+from summarization.recall import Recalled, fitted, recall
+from summarization.selectors import lines, text_of
+from summarization.untrusted import BYTES_PER_TOKEN, delimited
 
-BYTES_PER_TOKEN = 3  # of UTF-8: above what tokenizers make of English, about what they make of other scripts
 PAGE = 50
 LONGEST_GROUP = 50  # turns that belong together because a tool was called in one and answered in another
-OPEN, CLOSE = "<<<untrusted data", "untrusted data>>>"
 MOST_SAID = 3  # replies of a human stretch that are told again
+RECALL_SHARE = 4  # earlier conversations get at most a fourth of the budget, and never what this one needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,11 @@ class Fitting:
 
 
 def context(conversation: FoundConversation, token_budget: int) -> dict[str, Any]:
-    """Return control state, marker, summary, the last turns that fit, and the session's state.
+    """Return control state, marker, summary, the last turns that fit, earlier conversations, and the session's state.
 
     1. the marker of the last human stretch, where control is the assistant's again · 2. the newest turns that fit,
-    a tool's call never parted from its result · 3. a summary of the case, where turns had to be left out.
+    a tool's call never parted from its result · 3. a summary, where turns had to be left out · 4. what is recalled of
+    the customer's earlier conversations, in what is left, where the domain has that switched on.
     ``tokens`` is an estimate: one for three bytes of UTF-8. The state is the app's own, and not counted.
     """
     marker = human_stretch(conversation) if conversation.control == "bot" else None
@@ -45,6 +49,8 @@ def context(conversation: FoundConversation, token_budget: int) -> dict[str, Any
         spent += tokens_of(summary)
     else:
         summary = None
+    spent += fitting.tokens
+    earlier = recalled(conversation, min(token_budget // RECALL_SHARE, token_budget - spent))
     first = fitting.turns[0].seq if fitting.turns else conversation.last_seq + 1
     return {
         "conversation_id": conversation.conversation_id,
@@ -53,9 +59,10 @@ def context(conversation: FoundConversation, token_budget: int) -> dict[str, Any
         "last_seq": conversation.last_seq,
         "marker": marker,
         "summary": summary,
+        "recall": earlier,
         "turns": [as_context(turn) for turn in fitting.turns],
         "omitted": {"count": first - 1, "through_seq": first - 1},
-        "tokens": spent + fitting.tokens,
+        "tokens": spent + (tokens_of(earlier) if earlier else 0),
         "token_budget": token_budget,
         "session_state": session_state(conversation),
     }
@@ -157,7 +164,8 @@ def session_state(conversation: FoundConversation) -> dict[str, Any] | None:
 
 
 def latest_summary(conversation: FoundConversation) -> dict[str, Any] | None:
-    """Return the newest summary of the conversation, as data between delimiters."""
+    """Return the summary that knows most of the conversation, as data between delimiters; None where there is none."""
+    stored = ConversationSummary.objects.filter(conversation_id=conversation.pk).first()
     snapshot = (
         SupportCase.objects.filter(conversation_id=conversation.pk)
         .order_by("-id")
@@ -165,28 +173,57 @@ def latest_summary(conversation: FoundConversation) -> dict[str, Any] | None:
         .first()
     )
     found = (snapshot or {}).get("summary")
-    if not found:
-        return None
-    text = "\n".join(
-        f"{label}: {value}"
-        for label, value in (
-            ("Problem", found["problem"]),
-            ("Tried", found["tried"]),
-            ("Open", "; ".join(found["open_questions"])),
-        )
-        if value
-    )
+    if stored and (not found or stored.to_seq >= found["covers"][1]):
+        covers = [stored.from_seq, stored.to_seq]
+        return told(conversation, text_of(stored), covers, stored.status)
+    return told(conversation, text_of_snapshot(found), found["covers"], "escalated") if found else None
+
+
+def told(conversation: FoundConversation, text: str, covers: list[int], status: str) -> dict[str, Any]:
+    """Return a summary as the assistant gets it, with how many turns it does not know."""
+    newer = max(conversation.last_seq - covers[1], 0)
     return {
         "text": delimited(text),
-        "covers": found["covers"],
-        "stale": found["covers"][1] < conversation.last_seq,
+        "status": status,
+        "covers": covers,
+        "stale": newer > 0,
+        "newer": newer,
     }
 
 
-def delimited(text: str) -> str:
-    """Return text that the assistant must read as data, never as instructions."""
-    inside = text.replace("<<<", "‹‹‹").replace(">>>", "›››")
-    return f"{OPEN}\n{inside}\n{CLOSE}"
+def text_of_snapshot(found: dict[str, Any]) -> str:
+    """Return what the case's own summary says, a line for each kind of statement."""
+    return lines(
+        ("Problem", found["problem"]),
+        ("Tried", found["tried"]),
+        ("Topics", "; ".join(found.get("topics", ()))),  # cases of earlier releases have none
+        ("Open questions", "; ".join(found["open_questions"])),
+    )
+
+
+def recalled(conversation: FoundConversation, most_tokens: int) -> dict[str, Any] | None:
+    """Return the customer's earlier conversations as data between delimiters; None where there is nothing to say.
+
+    Nothing, too, where recall is switched off, there is no room, or it cannot be known now.
+    """
+    if conversation.customer_ref is None or most_tokens <= 0:
+        return None
+    room = most_tokens * BYTES_PER_TOKEN
+    found = recall(conversation.domain, conversation.customer_ref, most_bytes=room, but_of=conversation.pk)
+    while found.text:
+        answer = as_recall(found)
+        over = tokens_of(answer) - most_tokens
+        if over <= 0:
+            return answer
+        room -= over * BYTES_PER_TOKEN  # what JSON adds around the text
+        found = fitted(list(found.summaries), room)
+    return None
+
+
+def as_recall(found: Recalled) -> dict[str, Any]:
+    """Return what is recalled as a part of the context."""
+    ids = [str(summary.conversation.public_id) for summary in found.summaries]
+    return {"text": found.text, "conversation_ids": ids}
 
 
 def as_context(turn: HistoryTurn) -> dict[str, Any]:

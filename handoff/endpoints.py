@@ -1,4 +1,4 @@
-"""Endpoints as destinations of the outbox: ``helpdesk:<slug>`` and ``replies:<slug>``, one per row of ``Endpoint``."""
+"""Endpoints as destinations of the outbox: ``<purpose>:<slug>``, such as ``helpdesk:zendesk``, one per row."""
 
 from typing import Any
 

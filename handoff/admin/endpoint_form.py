@@ -11,7 +11,6 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from handoff.admin.domains import DomainForm
 from handoff.admin.guide import guide
 from handoff.connectors.registry import connector
 from handoff.connectors.signing import BadSecret, signed_headers
@@ -19,6 +18,7 @@ from handoff.models import Endpoint
 from handoff.net.errors import NetError
 from handoff.net.target import parse_url
 from handoff.secrets import SecretsUnreadable, new_signing_secret, unseal
+from persistence.admin.domains import DomainForm
 
 OPTION, SECRET = "option_", "secret_"
 SIGNING = "signing"
@@ -27,7 +27,7 @@ TABLES = frozenset({"priorities"})  # written as JSON objects of texts
 MAIL_SCHEMES = ("smtp://", "smtps://")
 WORDS = {  # label and help
     "slug": ("Name", "Short, such as shop-zendesk. It stays: deliveries are kept under it."),
-    "domain": ("Domain", "Whose cases it hears of."),
+    "domain": ("Domain", "Whose cases and conversations it hears of."),
     "url": ("Address", ""),
     "max_in_flight": ("Sends at once", "How many cases are sent to it at the same time, over all workers."),
     "active": ("Active", "Off: nothing is sent to it, and everything is kept until it is on again."),
@@ -72,8 +72,10 @@ class EndpointForm(DomainForm):
 
     def clean_purpose(self) -> str:
         purpose = str(self.cleaned_data["purpose"])
-        if purpose == Endpoint.Purpose.REPLIES and self.kind != "webhook":
-            raise ValidationError("Replies to customers are carried by a signed webhook only.")
+        if purpose != Endpoint.Purpose.HELPDESK and self.kind != "webhook":
+            raise ValidationError(
+                "Replies to customers, and summaries, are carried by a signed webhook only."
+            )
         return purpose
 
     def clean_url(self) -> str:
@@ -96,6 +98,9 @@ class EndpointForm(DomainForm):
         queue, domain = given.get("queue"), given.get("domain") or self.instance.domain
         if queue is not None and domain and queue.domain != domain:
             self.add_error("queue", f"This queue belongs to {queue.domain}; choose one of {domain}, or none.")
+        purpose = given.get("purpose") or self.instance.purpose
+        if queue is not None and purpose == Endpoint.Purpose.SUMMARIES:
+            self.add_error("queue", "Summaries are of conversations, which have no queue; leave it empty.")
         self._read_options()
         self._read_secrets()
         return given

@@ -14,6 +14,7 @@ LABELS = {
     "case.status": "status",
     "reply.created": "reply to the customer",
     "control.changed": "change of control",
+    "conversation.summarized": "summary",
 }
 
 

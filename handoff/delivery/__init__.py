@@ -1,1 +1,1 @@
-"""What help desks and reply webhooks are sent: the outbox handler behind every endpoint, and its layers."""
+"""What help desks and webhooks are sent: the outbox handler behind every endpoint, and its layers."""

@@ -115,7 +115,7 @@ class Courier:
         return answer.outcome
 
     def _send(self, delivery: ClaimedDelivery, *, tries: int) -> Answer | None:
-        if self._endpoint.purpose == Endpoint.Purpose.REPLIES:
+        if self._endpoint.purpose != Endpoint.Purpose.HELPDESK:
             return self._to_app(delivery, tries)
         if ticket := ticket_erased(delivery):
             return self._ask_to_delete(delivery, ticket, tries)
@@ -127,7 +127,7 @@ class Courier:
         return self._tell(delivery, case, tries)
 
     def _to_app(self, delivery: ClaimedDelivery, tries: int) -> Answer:
-        """Send what the app that speaks with the customer must know; there is no ticket."""
+        """Send what an app must know, about a conversation: there is no ticket."""
         return self._adapter.update(self._desk, message(delivery, None, tries, delivery.ordering_key))
 
     def _ask_to_delete(self, delivery: ClaimedDelivery, ticket: str, tries: int) -> Answer:

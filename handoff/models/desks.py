@@ -1,4 +1,4 @@
-"""Help desks and reply webhooks: where they are, what they call our cases, and what they have told us."""
+"""Help desks and webhooks: where they are, what they call our cases, and what they have told us."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -8,7 +8,7 @@ from handoff.models.queues import Queue
 
 
 class Endpoint(models.Model):
-    """One configured help desk, or one domain's reply webhook. Its outbox destination is ``<purpose>:<slug>``.
+    """One configured help desk, reply webhook or summary webhook. Its outbox destination is ``<purpose>:<slug>``.
 
     ``sealed_secrets`` holds the secrets encrypted (``handoff.secrets``); nothing shows them again.
     """
@@ -16,6 +16,7 @@ class Endpoint(models.Model):
     class Purpose(models.TextChoices):
         HELPDESK = "helpdesk", "help desk: hears of cases"
         REPLIES = "replies", "reply webhook: carries agents' replies to the customer"
+        SUMMARIES = "summaries", "summary webhook: hears of new summaries"
 
     slug = models.SlugField(max_length=63, unique=True)
     purpose = models.CharField(max_length=10, choices=Purpose.choices, default=Purpose.HELPDESK)

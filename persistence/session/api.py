@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 from functools import partial
-from urllib.parse import unquote_to_bytes
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.urls import register_converter
 from ninja import Header, Router
 
 from persistence.errors import NotFound
+from persistence.http.address import utf8
 from persistence.http.answers import Problem, answer
 from persistence.http.auth import LastingKeyAuth, may_go_on
 from persistence.http.peer import Peer
 from persistence.http.problems import from_error
-from persistence.jsontext import refuse
 from persistence.session import service
 from persistence.session.answers import SessionStateAnswer
 from persistence.session.conditions import (
@@ -31,20 +29,6 @@ from persistence.session.port import MUST_NOT_EXIST, SessionState
 from persistence.session.requests import StateRequest
 from persistence.session.streams import EventStream, let_go_of_postgres
 
-
-class AnyText:
-    """The part of an address that names a session: whatever it holds, slashes and line ends too."""
-
-    regex = r"(?s:.*)"
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
-
-
-register_converter(AnyText, "anytext")
 router = Router(tags=["sessions"], auth=LastingKeyAuth())
 STATE = "/sessions/{channel}/{anytext:session_id}/state"
 EVENTS = "/sessions/{channel}/{anytext:session_id}/events"
@@ -62,7 +46,7 @@ def get_session_state(
     if_none_match: str | None = Header(None, alias=IF_NONE_MATCH),
 ) -> HttpResponse:
     """Return the state with its version as ETag. 304: you have it already. 404: there is none, or its time is over."""
-    found = service.get_state(domain_of(request), channel, utf8(request, session_id))
+    found = service.get_state(domain_of(request), channel, utf8(request, session_id, "session_id"))
     if found is None:
         raise NotFound("session state")
     if is_known(if_none_match, found.version):
@@ -87,7 +71,7 @@ def put_session_state(
 
     With ``If-Match`` only if the present version is (one of) yours; 412 names the present one otherwise.
     """
-    session = (domain_of(request), channel, utf8(request, session_id))
+    session = (domain_of(request), channel, utf8(request, session_id, "session_id"))
 
     def write(expected: int | None) -> HttpResponse:
         kept = service.put_state(*session, state, expected_version=expected)
@@ -104,7 +88,7 @@ def delete_session_state(
     if_match: str | None = Header(None, alias=IF_MATCH),
 ) -> HttpResponse:
     """Forget a session's state and tell every listener. 404: there was none. With ``If-Match`` as for PUT."""
-    session = (domain_of(request), channel, utf8(request, session_id))
+    session = (domain_of(request), channel, utf8(request, session_id, "session_id"))
 
     def write(expected: int | None) -> HttpResponse:
         if service.clear_state(*session, expected_version=expected) is None:
@@ -125,7 +109,7 @@ def get_session_events(
 
     The first is the present state. Ends after some minutes: connect again with ``Last-Event-ID``, as EventSource does.
     """
-    session = (domain_of(request), channel, utf8(request, session_id))
+    session = (domain_of(request), channel, utf8(request, session_id, "session_id"))
     key = request.headers["Authorization"].partition(" ")[2]
     let_go_of_postgres()
     events = EventStream(
@@ -162,18 +146,6 @@ def tagged(response: HttpResponse, version: int) -> HttpResponse:
     response["ETag"] = etag(version)
     response["Cache-Control"] = "no-store"
     return response
-
-
-def utf8(request: HttpRequest, session_id: str) -> str:
-    """Return the session id as it was meant: Django reads bytes that are no UTF-8 as if they were percent signs.
-
-    Raises InvalidTurn, for two sessions must not become one. Only gunicorn shows the address as it came.
-    """
-    try:
-        unquote_to_bytes(request.META.get("RAW_URI", "").partition("?")[0]).decode()
-    except UnicodeDecodeError:
-        raise refuse("session_id", "is not UTF-8, percent-encoded") from None
-    return session_id
 
 
 def domain_of(request: HttpRequest) -> str:

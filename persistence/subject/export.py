@@ -18,6 +18,7 @@ WHAT = {
     "transcript.txt": "What was said, to be read: every conversation with every message, when and by whom.",
     "conversations.jsonl": "Each conversation: when it began, on which channel, how many turns it has.",
     "turns.jsonl": "Each turn of each conversation as it was stored, with what the assistant's app added to it.",
+    "summaries.jsonl": "What each conversation was about, in a few sentences, and what staff thought of that.",
     "session_states.jsonl": "What the assistant's app keeps about a session; gone soon after the session has ended.",
     "cases.jsonl": "Each case in which a person of the support team was asked for help.",
     "case_events.jsonl": "What happened to each case, in order, with the replies and the team's notes.",

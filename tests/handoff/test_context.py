@@ -5,8 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handoff.cases import actions
-from handoff.context import CLOSE, OPEN, context, delimited, tokens_of
+from handoff.context import context, tokens_of
 from persistence.history import find_conversation
+from summarization.untrusted import CLOSE, OPEN, delimited
 from tests.handoff.support import ANNA, ask, turn
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -28,7 +28,8 @@ def queues() -> tuple[Queue, Queue]:
 def test_an_endpoint_is_a_destination_by_purpose_and_slug():
     endpoint("hook", max_in_flight=7)
     endpoint("app", purpose="replies")
-    assert {"helpdesk:hook", "replies:app"} <= destinations().keys()
+    endpoint("crm", purpose="summaries")
+    assert {"helpdesk:hook", "replies:app", "summaries:crm"} <= destinations().keys()
     found = destination("helpdesk:hook")
     assert (found.lanes_in_flight, found.queue, found.on_exhausted) == (7, "helpdesk", "park")
     assert (found.lanes_per_claim, found.deliveries_per_lane) == (1, 1)
@@ -77,9 +78,11 @@ def test_a_desk_hears_of_its_domain_and_of_its_queue_alone(queues):
     endpoint("cards", queue=cards)
     endpoint("elsewhere", domain="other")
     endpoint("app", purpose="replies")
+    endpoint("crm", purpose="summaries")
     assert receivers("demo", "helpdesk", cards.pk) == ["helpdesk:all", "helpdesk:cards"]
     assert receivers("demo", "helpdesk", loans.pk) == ["helpdesk:all"]
     assert receivers("demo", "replies", None) == ["replies:app"]
+    assert receivers("demo", "summaries", None) == ["summaries:crm"]
     assert receivers("nowhere", "helpdesk", None) == []
 
 

@@ -110,13 +110,20 @@ def test_a_queue_of_another_domain_is_refused(admin_client: Client):
     assert "queue" in errors(made(admin_client, queue=str(queue.pk)))
 
 
-def test_replies_are_carried_by_webhooks_alone(operator: Client):
+@pytest.mark.parametrize("purpose", ["replies", "summaries"])
+def test_replies_and_summaries_are_carried_by_webhooks_alone(operator: Client, purpose: str):
     given = {"option_from": "a@example.com", "option_to": "b@example.com", "option_reply_to": "c@example.com"}
     assert "purpose" in errors(
-        made(operator, "email", url="smtp://mail.example.com", purpose="replies", **given)
+        made(operator, "email", url="smtp://mail.example.com", purpose=purpose, **given)
     )
-    assert made(operator, purpose="replies").status_code == 302
-    assert Endpoint.objects.get().destination == "replies:desk"
+    assert made(operator, purpose=purpose).status_code == 302
+    assert Endpoint.objects.get().destination == f"{purpose}:desk"
+
+
+def test_a_summary_webhook_has_no_queue(admin_client: Client):
+    queue = Queue.objects.create(domain="demo", name="main")
+    assert set(errors(made(admin_client, queue=str(queue.pk), purpose="summaries"))) == {"queue"}
+    assert made(admin_client, queue=str(queue.pk)).status_code == 302
 
 
 @pytest.mark.parametrize("url", ["smtp://mail.example.com", "smtps://mail.example.com:465"])
