@@ -1,4 +1,7 @@
-"""The outbox's handler for the archive: many lanes at once, each lane's turns in order, put-if-absent."""
+"""The outbox's handler for the archive: many lanes at once, each lane's objects in order, put-if-absent.
+
+A lane carries a conversation's turns and the documents about it. Only turns move its high-water mark.
+"""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +12,12 @@ from django.db import connection
 
 from outbox.destinations import Destination, MaySend
 from outbox.outcomes import ClaimedDelivery, Delivered, Failed, Outcome, Parked, Unavailable
+from persistence.archive.documents import document_of
 from persistence.archive.objects import ArchivedTurn, encode
 from persistence.archive.rows import turns_by_id
 from persistence.archive.sinks import Sink, SinkError
 from persistence.archive.store import configured_sink
+from persistence.prepare import EVENT_TYPE as TURN
 
 # A conversation whose turn is being written right now is skipped: its next delivery brings the mark up to date.
 MARK_ARCHIVED = """
@@ -26,7 +31,7 @@ WHERE c.id = ANY (ARRAY(
 
 
 class ArchiveHandler:
-    """Puts turns into the configured sink. One per process; lanes go in parallel, a lane's turns one by one."""
+    """Puts objects into the configured sink. One per process; lanes go in parallel, a lane's objects one by one."""
 
     def __init__(self, _destination: Destination) -> None:
         self._sink: Sink = configured_sink()
@@ -34,7 +39,9 @@ class ArchiveHandler:
 
     def deliver(self, lanes: Sequence[Sequence[ClaimedDelivery]], may_send: MaySend) -> dict[int, Outcome]:
         """1. read all turns at once · 2. put lane by lane, in order · 3. raise each conversation's high-water mark."""
-        turns = turns_by_id([delivery.payload["turn_id"] for lane in lanes for delivery in lane])
+        turns = turns_by_id(
+            [one.payload["turn_id"] for lane in lanes for one in lane if one.event_type == TURN]
+        )
         sink_is_out = Event()
 
         def put_lane(lane: Sequence[ClaimedDelivery]) -> dict[int, Outcome]:
@@ -42,7 +49,7 @@ class ArchiveHandler:
             for delivery in lane:
                 if sink_is_out.is_set() or not may_send():
                     break
-                outcome = put(self._sink, turns.get(delivery.payload["turn_id"]))
+                outcome = put(self._sink, delivery, turns)
                 outcomes[delivery.id] = outcome
                 if isinstance(outcome, Unavailable):
                     sink_is_out.set()
@@ -57,12 +64,23 @@ class ArchiveHandler:
         return outcomes
 
 
-def put(sink: Sink, turn: ArchivedTurn | None) -> Outcome:
-    """Put one turn and say what became of it."""
-    if turn is None:
-        return Parked("turn_missing")
+def put(sink: Sink, delivery: ClaimedDelivery, turns: Mapping[str, ArchivedTurn]) -> Outcome:
+    """Put what one delivery is about and say what became of it."""
+    if delivery.event_type == TURN:
+        turn = turns.get(delivery.payload["turn_id"])
+        if turn is None:
+            return Parked("turn_missing")
+        return put_object(sink, turn.key, encode(turn))
+    document = document_of(delivery)
+    if document is None:
+        return Parked("event_unknown")
+    return put_object(sink, *document)
+
+
+def put_object(sink: Sink, key: str, body: bytes) -> Outcome:
+    """Put one object and translate what the store said."""
     try:
-        sink.put_if_absent(turn.key, encode(turn))
+        sink.put_if_absent(key, body)
     except SinkError as error:
         if error.endpoint_down:
             return Unavailable(error.code, error.retry_after)
@@ -76,7 +94,7 @@ def mark_archived(lanes: Sequence[Sequence[ClaimedDelivery]], outcomes: Mapping[
         delivery.ordering_key: delivery.seq
         for lane in lanes
         for delivery in lane
-        if isinstance(outcomes.get(delivery.id), Delivered)
+        if delivery.event_type == TURN and isinstance(outcomes.get(delivery.id), Delivered)
     }
     if reached:
         with connection.cursor() as cursor:

@@ -1,7 +1,8 @@
 """``archive restore``: rebuild an empty database from the bucket alone.
 
 One transaction: it is restored, or nothing is. What cannot be trusted is left out and named; everything else comes
-back, with its numbers, digests, request ids and fingerprints, so that retries and the next turn carry on.
+back, with its numbers, digests, request ids and fingerprints, so that retries and the next turn carry on. Documents
+about conversations are left where they are: they are derived from turns, and are made anew.
 """
 
 import json

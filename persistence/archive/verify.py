@@ -13,11 +13,13 @@ from uuid import UUID
 
 from django.db import connection
 
+from persistence.archive import documents
 from persistence.archive.chain import ChainBreak, ChainCheck
-from persistence.archive.objects import PREFIX, ArchivedTurn, encode, key_of
+from persistence.archive.objects import PREFIX, AlteredObject, ArchivedTurn, encode, key_of
 from persistence.archive.reservoir import Reservoir
 from persistence.archive.rows import turns_by_id, turns_in_key_order
 from persistence.archive.sinks import ObjectMissing, Sink, SinkError
+from persistence.prepare import EVENT_TYPE as TURN
 
 BATCH = 256
 STILL_IN_OUTBOX = """
@@ -25,18 +27,22 @@ SELECT event.ordering_key, delivery.seq, extract(epoch FROM clock_timestamp() - 
 FROM outbox_delivery AS delivery
 JOIN outbox_lane AS lane ON lane.id = delivery.lane_id
 JOIN outbox_event AS event ON event.event_id = delivery.event_id
-WHERE lane.destination = 'archive' AND lane.ordering_key = ANY (%(keys)s)
+WHERE lane.destination = 'archive' AND lane.ordering_key = ANY (%(keys)s) AND event.event_type = %(turn)s
   AND delivery.status IN ('pending', 'dead', 'parked')
 """
 KNOWN = """
 SELECT c.public_id, t.seq FROM persistence_turn AS t JOIN persistence_conversation AS c ON c.id = t.conversation_id
 WHERE c.public_id = ANY (%(ids)s::uuid[]) AND t.seq = ANY (%(seqs)s::bigint[])
 """
+CONVERSATIONS = "SELECT public_id FROM persistence_conversation WHERE public_id = ANY (%(ids)s::uuid[])"
 
 
 @dataclass(slots=True)
 class Verification:
-    """The verdict. Keys are those of the archive; ``lag_seconds`` is the age of the oldest turn on its way."""
+    """The verdict. Keys are those of the archive; ``lag_seconds`` is the age of the oldest turn on its way.
+
+    ``documents`` counts what was archived about conversations beside their turns; ``objects`` are those of turns.
+    """
 
     turns: int = 0
     objects: int = 0
@@ -45,6 +51,7 @@ class Verification:
     altered: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     chain_breaks: list[ChainBreak] = field(default_factory=list)
+    documents: int = 0
     pending: int = 0
     lag_seconds: float = 0.0
 
@@ -75,7 +82,8 @@ def verify(
     """Compare every turn with its object, or with ``sample`` only that many objects, drawn evenly.
 
     Missing and foreign objects and the chain are always checked in full: a listing and the digests are enough for
-    them. ``progress`` is told how many turns are done. Raises SinkError when the store cannot be read.
+    them. Documents are read too, unless it is a ``sample``. ``progress`` is told how many turns
+    are done. Raises SinkError when the store cannot be read.
     """
     result = Verification()
     chain = ChainCheck()
@@ -93,6 +101,7 @@ def verify(
             progress(result.turns)
         if drawn is not None:
             compare(sink, pool, list(turns_by_id(drawn.kept).values()), result)
+        check_documents(sink, pool, result, read=drawn is None)
     result.chain_breaks = chain.finish()
     return result
 
@@ -142,13 +151,54 @@ def compare(sink: Sink, pool: ThreadPoolExecutor, turns: list[ArchivedTurn], res
             result.missing.append(turn.key)
 
 
+def check_documents(sink: Sink, pool: ThreadPoolExecutor, result: Verification, *, read: bool) -> None:
+    """Count the documents; name those of no conversation; with ``read``, hold each against the digest that it carries.
+
+    Which ones there should be is not known here: they are derived from turns, and can be made again.
+    """
+
+    def unharmed(key: str) -> bool:
+        try:
+            documents.check(key, sink.get(key))
+        except ObjectMissing:  # of somebody who is being erased just now
+            return True
+        except AlteredObject:
+            return False
+        except SinkError as error:
+            if error.code == "corrupted":
+                return False
+            raise
+        return True
+
+    for prefix in documents.PREFIXES.values():
+        keys = (stored.key for stored in sink.list(prefix))
+        while batch := list(islice(keys, BATCH)):
+            result.documents += len(batch)
+            explained = of_known_conversations(batch)
+            result.foreign += [key for key in batch if key not in explained]
+            if read:
+                good = pool.map(unharmed, explained)
+                result.altered += [key for key, fine in zip(explained, good, strict=True) if not fine]
+
+
+def of_known_conversations(keys: list[str]) -> dict[str, UUID]:
+    """Return the keys of documents whose conversation is there, each with it, in the same order."""
+    whose = {key: found for key in keys if (found := documents.conversation_of(key))}
+    with connection.cursor() as cursor:
+        cursor.execute(CONVERSATIONS, {"ids": [str(one) for one in set(whose.values())]})
+        known = {UUID(str(public_id)) for (public_id,) in cursor.fetchall()}
+    return {key: conversation for key, conversation in whose.items() if conversation in known}
+
+
 def judge_missing(sink: Sink, turns: list[ArchivedTurn], result: Verification) -> None:
     """Tell turns that are on their way from turns that are lost: first ask the outbox, then the store once more."""
     if not turns:
         return
     waiting: dict[tuple[str, int], float] = {}
     with connection.cursor() as cursor:
-        cursor.execute(STILL_IN_OUTBOX, {"keys": list({str(turn.conversation_id) for turn in turns})})
+        cursor.execute(
+            STILL_IN_OUTBOX, {"keys": list({str(turn.conversation_id) for turn in turns}), "turn": TURN}
+        )
         waiting = {(key, seq): age for key, seq, age in cursor.fetchall()}
     for turn in turns:
         age = waiting.get((str(turn.conversation_id), turn.seq))

@@ -20,6 +20,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from outbox.forget import forget_late
+from persistence.archive.documents import prefixes_of
 from persistence.archive.objects import key_of
 from persistence.archive.sinks import Deletes, SinkError, open_sink
 from persistence.archive.store import sink_config
@@ -127,13 +128,14 @@ def guarded(done: Pass, store: str, act: Callable[[], None]) -> None:
 
 
 def delete_archived(record: ErasureRecord, done: Pass) -> None:
-    """Delete the objects of the record's conversations, and of no others, by their keys' prefixes."""
+    """Delete the objects of the record's conversations and of no others, by the prefixes of their keys."""
     sink = open_sink(sink_config())
     try:
         listed = (
             stored.key
-            for conversation in record.conversations
-            for stored in sink.list(prefix_of(UUID(conversation["id"])))
+            for conversation_id in (UUID(one["id"]) for one in record.conversations)
+            for prefix in (prefix_of(conversation_id), *prefixes_of(conversation_id))
+            for stored in sink.list(prefix)
         )
         for batch in deleted(sink, listed, done):
             done.deleted += len(batch)
