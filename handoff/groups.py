@@ -10,7 +10,10 @@ from django.apps import apps
 from django.contrib.auth.management import create_permissions
 from django.db import transaction
 
-READ_TRANSCRIPTS = ("persistence.view_conversation", "persistence.view_turn")
+READ_TRANSCRIPTS = (
+    *("persistence.view_conversation", "persistence.view_turn"),
+    "summarization.view_conversationsummary",
+)
 AGENT = (
     *(
         "handoff.view_supportcase",
@@ -23,6 +26,12 @@ AGENT = (
 DESK = tuple(
     f"handoff.{may}_{what}" for what in ("cannedreply", "queue") for may in ("view", "add", "change")
 )
+# Whoever decides about recall reads what chance has drawn, and no other conversation.
+SAMPLING = (
+    "summarization.sample_summaries",
+    "summarization.view_summaryrun",
+    "summarization.view_domainpolicy",
+)
 OUTBOX = (
     *(
         f"outbox.view_{what}"
@@ -32,11 +41,17 @@ OUTBOX = (
 )
 GROUPS: dict[str, tuple[str, ...]] = {
     "agent": AGENT,
-    "lead": (*AGENT, "handoff.lead_supportcase", *DESK, "handoff.delete_cannedreply"),
+    "lead": (*AGENT, "handoff.lead_supportcase", *DESK, "handoff.delete_cannedreply", *SAMPLING),
     "operator": (
         *OUTBOX,
         *("handoff.view_endpoint", "handoff.add_endpoint", "handoff.change_endpoint"),
         *DESK,
+        *SAMPLING,
+        *(
+            "summarization.change_summaryrun",
+            "summarization.add_domainpolicy",
+            "summarization.change_domainpolicy",
+        ),
         *(
             f"persistence.{may}_{what}"
             for what in ("apikey", "parkedstatewrite")
@@ -49,7 +64,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("persistence.view_erasurerecord", "persistence.export_subject", "persistence.erase_subject"),
     ),
 }
-APPS = ("outbox", "persistence", "handoff")
+APPS = ("outbox", "persistence", "summarization", "handoff")
 
 
 def keep_groups(**_: Any) -> None:

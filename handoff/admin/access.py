@@ -1,4 +1,4 @@
-"""The navigation: the desk first, then what was said, then how it leaves the house, then the settings.
+"""The navigation: the desk, what was said, its summaries, how it leaves the house, the settings.
 
 Everybody sees what their permissions open, and nothing that would answer "forbidden".
 """
@@ -52,6 +52,28 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry(
                 *("Who read what", "visibility", "persistence_transcriptreading_changelist"),
                 ("persistence.view_transcriptreading",),
+            ),
+        ),
+    ),
+    (
+        "Summaries",
+        (
+            Entry(
+                *("Summaries", "summarize", "summarization_conversationsummary_changelist"),
+                ("summarization.view_conversationsummary",),
+            ),
+            Entry(
+                "Nights", "bedtime", "summarization_summaryrun_changelist", ("summarization.view_summaryrun",)
+            ),
+            Entry(
+                *("Sampling", "rule", "summarization_summaryrating_changelist"),
+                ("summarization.sample_summaries",),
+            ),
+            Entry(
+                "Domains",
+                "domain",
+                "summarization_domainpolicy_changelist",
+                ("summarization.view_domainpolicy",),
             ),
         ),
     ),

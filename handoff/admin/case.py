@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.timezone import now as clock
 
-from handoff.admin import actions, words
+from handoff.admin import actions, summary, words
 from handoff.admin.actions import Outcome
 from handoff.admin.live import changed_since, fragment, number_in
 from handoff.admin.queue import CaseQueue, Row
@@ -47,7 +47,7 @@ class CaseAdmin(CaseQueue):
     """Cases in the admin. What changes one goes through ``handoff.cases``; nothing here writes a case."""
 
     class Media:
-        css = {"all": ["persistence/transcript.css", "handoff/console.css"]}
+        css = {"all": ["persistence/transcript.css", "summarization/summaries.css", "handoff/console.css"]}
         js = ["handoff/console.js"]
 
     def get_urls(self) -> list[URLPattern]:
@@ -65,7 +65,7 @@ class CaseAdmin(CaseQueue):
     ) -> SupportCase | None:
         """Return the case by its number or by its id, or None where there is none that this user may see."""
         found: QuerySet[SupportCase] = SupportCase.objects.select_related(
-            "conversation", "queue", "follow_up_of", "merged_into"
+            "conversation__summary", "queue", "follow_up_of", "merged_into"
         )
         if known := uuid_or_none(object_id):
             case = found.filter(case_id=known).first()
@@ -155,8 +155,10 @@ class CaseAdmin(CaseQueue):
         case = shown.case
         snapshot = case.context_snapshot if isinstance(case.context_snapshot, dict) else {}
         log: Sent = sent(case)
+        panel = summary.panel(case)
         return {
-            "summary": snapshot.get("summary") or {},
+            "panel": panel,
+            "may_summarise": summary.may_summarise(case, panel, request.user),
             "customer": snapshot.get("customer") or {},
             "trigger": snapshot.get("trigger") or {},
             "history": [Happened.of(event) for event in reversed(shown.events)],
@@ -216,6 +218,8 @@ class CaseAdmin(CaseQueue):
                 raise PermissionDenied
             return actions.redrive(delivery, ordering_keys(case))
         step = form.get("act", "")
+        if step == summary.ACT:
+            return summary.summarise(case, request.user, form)
         if step in actions.LEAD and not request.user.has_perm("handoff.lead_supportcase"):
             raise PermissionDenied
         return actions.perform(case, request.user, form)

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.timezone import now as clock
 
+from handoff.admin.night import last_night
 from handoff.admin.words import PRIORITIES as INKS
 from handoff.admin.words import REASONS, SLA, STATUSES
 from handoff.dashboard import plots
@@ -44,6 +45,7 @@ def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context |= desk(scope)
     if user.has_perm(VIEW) or user.has_perm(DELIVERIES):
         context["delivery"] = delivery(user)
+    context["night"] = last_night(user)
     return context
 
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import render
 from django.utils.timezone import now as clock
 
+from handoff.admin.summary import summary_of
 from handoff.admin.timeline import Thread, news
 from handoff.models import CaseEvent, SupportCase
 
@@ -22,6 +23,7 @@ def state_of(case: SupportCase) -> str:
     conversation = case.conversation
     parts = (
         *(case.pk, case.version, case.event_seq, conversation.last_seq, conversation.control_epoch),
+        summary.number if (summary := summary_of(conversation)) else 0,
         int(clock().timestamp()) // MINUTE,
     )
     return '"' + "-".join(str(part) for part in parts) + '"'

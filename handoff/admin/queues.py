@@ -13,7 +13,6 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import now
 from unfold.admin import ModelAdmin
 
-from handoff.admin.domains import DomainForm
 from handoff.admin.words import VARIABLE
 from handoff.models import CannedReply, Queue
 from handoff.sla import clocks
@@ -23,6 +22,7 @@ from handoff.sla.rules import EXAMPLE
 from handoff.sla.words import span
 from outbox.adminkit.show import code
 from persistence.access import domains_of
+from persistence.admin.domains import DomainForm
 from persistence.admin.scoped import OwnDomains
 
 ANY_VARIABLE = re.compile(r"\{\{.*?\}\}", re.DOTALL)

@@ -8,10 +8,11 @@ from django.contrib.admin import ShowFacets, SimpleListFilter
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.views.main import SEARCH_VAR
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
@@ -154,6 +155,15 @@ class ReadOnlyAdmin(ModelAdmin):
             self.message_user(request, "Nothing was done: those are not rows of this list.", messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, queryset)
+
+    def looked_at(self, request: HttpRequest, object_id: str) -> Any:
+        """Return the row whose page is asked for. Raises PermissionDenied, and Http404 also for one of others."""
+        if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
+            raise PermissionDenied
+        found = self.get_object(request, object_id)
+        if found is None:
+            raise Http404(f"There is no such {self.opts.verbose_name}, or none that you may see.")
+        return found
 
     def log_operated(self, request: HttpRequest, ids: list[Any], message: str) -> None:
         """Keep in Django's admin log who did what to which rows."""

@@ -3,9 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
@@ -51,11 +50,7 @@ class ConversationAdmin(OwnDomains, ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponseBase:
         """Show the transcript page that ``?turn=`` is on, or the first one."""
-        if request.method == "POST" or not self.has_view_permission(request):
-            raise PermissionDenied
-        conversation = self.get_object(request, object_id)
-        if conversation is None:
-            raise Http404("There is no such conversation.")
+        conversation = self.looked_at(request, object_id)
         asked = request.GET.get("turn", "")
         turn = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 19 else None
         page = transcript_page(conversation, turn or 1)

@@ -100,11 +100,7 @@ class ErasureAdmin(OwnDomains, ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponseBase:
         """Show what an erasure reached, what it still has to delete, and what is in other hands."""
-        if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
-            raise PermissionDenied
-        record = self.get_object(request, object_id)
-        if record is None:
-            raise Http404("There is no such erasure, or none that you may see.")
+        record = self.looked_at(request, object_id)
         context = {
             "original": record,
             "record": record,

@@ -3,9 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
@@ -50,11 +49,7 @@ class TurnAdmin(OwnDomains, ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponseBase:
         """Show one turn with its facts, its digests and its deliveries."""
-        if request.method == "POST" or not self.has_view_permission(request):
-            raise PermissionDenied
-        turn = self.get_object(request, object_id)
-        if turn is None:
-            raise Http404("There is no such turn.")
+        turn = self.looked_at(request, object_id)
         record_reading(request.user, turn.conversation_id, page="turn", from_seq=turn.seq, to_seq=turn.seq)
         event = event_of(turn.conversation, turn)
         context = {

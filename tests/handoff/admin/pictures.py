@@ -10,6 +10,7 @@ from handoff.cases.actor import Actor
 from tests.handoff.admin.people import person
 from tests.handoff.admin.scene import scene, ticket
 from tests.handoff.admin.support import PASSWORD, QUEUE, address, agent
+from tests.summarization.admin.kit import SAMPLING, judge, summary
 
 RECORDS = "/admin/persistence/erasurerecord/"
 WHERE = "HOLDFAST_SCREENSHOTS"
@@ -38,3 +39,27 @@ def test_take_the_pictures(open_page):
     page = open_page(RECORDS, "pia", PASSWORD)
     page.goto(f"{RECORDS}customer/?domain=demo&customer=Marta+Nunes")
     keep(page, "customer", full=True)
+
+    sample_to_judge()
+    page = open_page(SAMPLING, "judge", PASSWORD)
+    page.get_by_role("button", name="Judge a summary").click()
+    page.wait_for_url("**/sample/**")
+    keep(page, "sampling")
+
+
+def sample_to_judge() -> None:
+    """Store one summary, and somebody who may judge it."""
+    judge()
+    summary(
+        ("Hello, I was charged twice for order 20417.", "I am sorry. When was that?"),
+        (
+            "On 3 November, 89.90 both times.",
+            "I see both. One was a reservation; it lapses within five days.",
+        ),
+        ("And what if it does not?", "Then write again, and a colleague returns it the same day."),
+        problem="I was charged twice for order 20417.",
+        solution="One was a reservation; it lapses within five days.",
+        topics=["charged twice", "a reservation that lapses"],
+        open_questions=["And what if it does not?"],
+        support={"problem": [1], "solution": [2], "topics": [[1], [2]], "open_questions": [[3]]},
+    )
