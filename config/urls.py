@@ -13,6 +13,7 @@ from persistence.claim_check.view import claim
 from persistence.http.health import healthz, readyz
 from persistence.http.metrics import metrics_view
 from persistence.session.metrics import StatesCollector
+from summarization.metrics import SummariesCollector
 
 
 def docs(request: HttpRequest) -> HttpResponse:
@@ -28,5 +29,5 @@ urlpatterns = [
     path("claims/<str:token>", claim),
     path("healthz", healthz),
     path("readyz", readyz),
-    path("metrics", metrics_view(OutboxCollector, CasesCollector, StatesCollector)),
+    path("metrics", metrics_view(OutboxCollector, CasesCollector, SummariesCollector, StatesCollector)),
 ]

@@ -16,6 +16,7 @@ from django.utils import timezone
 from config.demo import figures
 from config.demo.findings import Findings, Phase
 from config.demo.handoffs import hand_off
+from config.demo.night import hold_night, look_at
 from config.stack import Stack
 from persistence.archive.objects import key_of
 from persistence.archive.sinks import Sink
@@ -45,7 +46,8 @@ def demonstrate(stack: Stack, *, turns: int = ENOUGH_TURNS) -> Findings:
     """Replay at least so many turns, follow them to the archive, and look at everything.
 
     1. replay as fast as it goes · 2. replay some at a steady pace, at which the lag means something · 3. hand some
-    off to a help desk · 4. verify the whole archive · 5. send a part again · 6. collect what else there is to know.
+    off to a help desk · 4. hold the night that would come · 5. verify the whole archive · 6. send a part again ·
+    7. collect what else there is to know.
     Each demo makes conversations of its own. Raises KeyboardInterrupt, SinkError, httpx.HTTPError.
     """
     run = f"demo-{timezone.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -61,6 +63,8 @@ def demonstrate(stack: Stack, *, turns: int = ENOUGH_TURNS) -> Findings:
         handoffs = hand_off(stack, conversations, run)
         advance(1)
     wait_for_relay()
+    night = hold_night(stack.domain, progress)
+    wait_for_relay()
     with closing(configured_sink()) as sink:
         verified = verify_all(sink)
         again = send(stack, conversations[:SENT_AGAIN], replace(full, repeat=1))
@@ -70,6 +74,7 @@ def demonstrate(stack: Stack, *, turns: int = ENOUGH_TURNS) -> Findings:
             steady=phases[1],
             again=again,
             handoffs=handoffs,
+            night=look_at(night, stack.domain, sink),
             committed=figures.committed(run, stack.domain),
             waiting=figures.waiting(),
             verified=verified,

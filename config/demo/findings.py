@@ -5,6 +5,7 @@ from typing import Any
 
 from config.demo.figures import Lag, Waiting
 from config.demo.handoffs import Handoffs
+from config.demo.night import Night
 from persistence.archive.verify import Verification
 from persistence.replay.summary import Summary
 
@@ -39,6 +40,7 @@ class Findings:
     steady: Phase
     again: Summary
     handoffs: Handoffs
+    night: Night
     committed: int
     waiting: Waiting
     verified: Verification
@@ -55,6 +57,7 @@ class Findings:
             self._unaltered(),
             self._repeatable(),
             self._human(),
+            self._summarized(),
         ]
 
     @property
@@ -119,6 +122,18 @@ class Findings:
             f"{found.duplicates:,} duplicates recognised",
         )
 
+    def _summarized(self) -> Promise:
+        night = self.night
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(night.reasons.items()))
+        return Promise(
+            "Every finished conversation has its summary",
+            night.ok,
+            f"{night.eligible:,} conversations worth it, {night.summarized:,} summarised in {night.seconds:.1f} s, "
+            f"{night.failed:,} failed, {night.skipped:,} skipped{f' ({reasons})' if reasons else ''}, "
+            f"{night.left + night.remaining:,} left; {night.cited:,} cite turns that exist, "
+            f"{night.archived:,} lie off-box",
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that ``--json`` prints.
 
@@ -143,6 +158,8 @@ class Findings:
             "foreign": found.foreign,
             "pending": self.waiting.pending,
             "handoffs": asdict(self.handoffs),
+            "documents": found.documents,
+            "summaries": asdict(self.night) | {"ok": self.night.ok},
             "promises": {promise.text: promise.kept for promise in self.promises()},
             "ok": self.ok,
         }

@@ -1,11 +1,13 @@
 """The demo's findings, told to a person."""
 
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from config.demo.findings import Findings, Phase
+from config.demo.night import told
 from config.stack import Stack
 
 EXAMPLE_LINES = 40
@@ -50,7 +52,7 @@ def numbers(console: Console, findings: Findings) -> None:
     console.print(table)
     console.print(
         f"\n  objects verified (all runs)  {found.compared:,}, missing {len(found.missing):,}, "
-        f"altered {len(found.altered):,}",
+        f"altered {len(found.altered):,}\n  summaries beside them        {found.documents:,}",
         highlight=False,
     )
 
@@ -99,16 +101,27 @@ Everything the demo started has stopped; the data is kept in {local_dir}.
   manage.py archive verify compare the archive with the database
 
 {findings.handoffs.left_open} cases wait in the desk for you: claim one, answer, give it back.
+In the admin every conversation has its summary beside it.
 
 The copy lies in {findings.archive}""",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+    if findings.night.example:
+        console.print("One summary of tonight:", highlight=False)
+        told(findings.night.example, partial(quote, console))
+        console.print()
     if findings.example:
-        console.print(f"One object of it, {findings.example_key}:", highlight=False, soft_wrap=True)
-        example = "\n".join([*lines[:EXAMPLE_LINES], *cut])
-        console.print(example, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"One object of the archive, {findings.example_key}:", highlight=False, soft_wrap=True)
+        quote(console, "\n".join([*lines[:EXAMPLE_LINES], *cut]))
+
+
+def quote(console: Console, text: str) -> None:
+    """Print what somebody said, as far as the terminal knows its letters."""
+    encoding = console.encoding or "ascii"
+    known = text.encode(encoding, "replace").decode(encoding)
+    console.print(known, markup=False, highlight=False, soft_wrap=True)
 
 
 def _ms(value: float | None) -> str:

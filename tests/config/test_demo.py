@@ -15,6 +15,7 @@ from config.demo.demonstrate import wait_for_relay
 from config.demo.figures import Lag, Waiting
 from config.demo.findings import Phase
 from config.demo.handoffs import HANDED_OFF, Handoffs
+from config.demo.night import Night
 from config.demo.report import report
 from config.stack import Stack
 from persistence.archive.chain import ChainBreak
@@ -61,11 +62,35 @@ def verified(**more: Any) -> Verification:
 
 
 HANDOFFS = Handoffs(*[HANDED_OFF] * 6, duplicates=0, refused=0, left_open=4, turns=180)
+NIGHT = Night(
+    state="finished",
+    eligible=70,
+    summarized=70,
+    skipped=5,
+    failed=0,
+    remaining=0,
+    left=0,
+    cited=70,
+    archived=70,
+    reasons={"too_short": 5},
+    seconds=1.5,
+    example={
+        "conversation_id": "0190",
+        "turns": 4,
+        "status": "resolved",
+        "because": "case closed",
+        "problem": ("My parcel is late…", [1]),
+        "solution": ("It comes on Monday.", [4]),
+        "topics": [("parcel", [1, 2]), ("address", [3])],
+        "open_questions": [],
+    },
+)
 GOOD = Findings(
     full=Phase(summary(60), Lag(60, 20.0, 80.0)),
     steady=Phase(summary(20), Lag(20, 15.0, 30.0)),
     again=summary(10, created=0, replayed=10),
     handoffs=HANDOFFS,
+    night=NIGHT,
     committed=80,
     waiting=Waiting(pending=0, dead=0, parked=0, asleep=0),
     verified=verified(),
@@ -112,6 +137,19 @@ def test_when_everything_is_as_it_should_be_every_promise_held() -> None:
             for name in ("promised", "opened", "tickets", "in_order", "came_back", "closed")
         ),
         ({"handoffs": replace(HANDOFFS, refused=1)}, "Whoever was promised a human"),
+        *(
+            ({"night": replace(NIGHT, **{name: value})}, "Every finished conversation has its summary")
+            for name, value in (
+                ("state", "stopped"),
+                ("eligible", 71),
+                ("summarized", 69),
+                ("failed", 1),
+                ("remaining", 1),
+                ("left", 1),
+                ("cited", 69),
+                ("archived", 69),
+            )
+        ),
     ],
 )
 def test_one_wrong_figure_breaks_the_promise_it_belongs_to(change: dict[str, Any], promise: str) -> None:
@@ -134,7 +172,7 @@ def test_the_report_says_in_words_what_held_and_where_to_look() -> None:
     text = told(GOOD)
 
     assert "Holdfast kept every promise." in text
-    assert text.count("✓") == 6
+    assert text.count("✓") == 7
     assert "✗" not in text
     for words in (
         "80 turns acknowledged",
@@ -143,6 +181,10 @@ def test_the_report_says_in_words_what_held_and_where_to_look() -> None:
         "missing 0",
         "make up",
         "admin / the-password",
+        "70 summarised in 1.5 s",
+        "5 skipped (5 too_short)",
+        "problem:        My parcel is late… [turn 1]",
+        "topics:         parcel [turn 1, 2]",
     ):
         assert words in text
     assert "file:///kept/archive" in text
@@ -167,7 +209,7 @@ def test_the_report_names_what_went_wrong() -> None:
 def test_a_terminal_that_knows_no_check_marks_gets_words() -> None:
     text = told(GOOD, "ascii")
 
-    assert text.count("  yes ") == 6
+    assert text.count("  yes ") == 7
 
 
 @pytest.mark.django_db(transaction=True)

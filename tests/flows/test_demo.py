@@ -52,7 +52,11 @@ def test_the_demo_keeps_every_promise_and_the_next_one_names_what_was_done_to_th
     assert told["missing"] == told["altered"] == told["foreign"] == []
     assert told["turns"] + told["handoffs"]["turns"] == told["objects"] == told["compared"] > 700
     assert told["handoffs"]["closed"] == told["handoffs"]["came_back"] == told["handoffs"]["promised"] > 0
-    objects = sorted((local_dir / "archive").rglob("*.json"))
+    night = told["summaries"]
+    assert night["summarized"] == night["eligible"] == night["cited"] == night["archived"] > 50
+    assert night["failed"] == night["remaining"] == night["left"] == 0
+    assert len(list((local_dir / "archive" / "summaries").rglob("*.json"))) == told["documents"]
+    objects = sorted((local_dir / "archive" / "turns").rglob("*.json"))
     assert len(objects) == told["objects"]
     assert processes_of(local_dir) == []
     assert not (local_dir / "stack.json").exists()
@@ -63,7 +67,7 @@ def test_the_demo_keeps_every_promise_and_the_next_one_names_what_was_done_to_th
     second = demo(local_dir)
 
     assert second.returncode == 1, second.stderr
-    assert "Holdfast broke 2 of its promises." in second.stdout  # the other four held a second time
+    assert "Holdfast broke 2 of its promises." in second.stdout  # the other five held a second time
     assert f"altered: {objects[3].relative_to(local_dir / 'archive')}" in second.stdout
     assert f"missing: {objects[5].relative_to(local_dir / 'archive')}" in second.stdout
     assert f"{2 * told['objects']:,} turns in all" in second.stdout
