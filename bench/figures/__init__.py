@@ -24,4 +24,8 @@ FIGURES = {
     "redis-frozen": "bench.figures.redis_frozen.measure",
     "history-cache": "bench.figures.history_cache.measure",
     "write-behind": "bench.figures.write_behind.measure",
+    "summaries": "bench.figures.summaries.measure",
+    "summaries-speed": "bench.figures.summaries_speed.measure",
+    "summaries-memory": "bench.figures.summaries_memory.measure",
+    "planner-index": "bench.figures.planner_index.measure",
 }

@@ -33,6 +33,10 @@ class Client:
         """Order one call, and return at once."""
         self._pipe.send(order)
 
+    def has_answered(self, seconds: float) -> bool:
+        """Wait so long at most for the call to end, and say whether it has."""
+        return self._pipe.poll(seconds)
+
     def result(self) -> Any:
         """Return what the call returned. Raises BenchError with the client's own traceback."""
         try:

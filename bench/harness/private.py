@@ -95,7 +95,7 @@ def empty_tables() -> None:
     """Start from nothing: no rows, no bloat, no write-ahead log left to be checkpointed."""
     names = ", ".join(
         model._meta.db_table
-        for label in ("persistence", "outbox", "handoff")
+        for label in ("persistence", "outbox", "handoff", "summarization")
         for model in apps.get_app_config(label).get_models()
     )
     with unhurried() as cursor:

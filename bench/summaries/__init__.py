@@ -1,0 +1,1 @@
+"""How good summaries are: gold summaries, what they are compared by, and what else could have been written."""
