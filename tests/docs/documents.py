@@ -43,6 +43,10 @@ def hot_state() -> str:
     return (DOCS / "hot-state.md").read_text(encoding="utf-8")
 
 
+def summaries() -> str:
+    return (DOCS / "summaries.md").read_text(encoding="utf-8")
+
+
 def documents() -> list[Path]:
     """Return every page that a reader may come across."""
     found = [

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.docs.documents import ROOT
 
-READERS = ("text", "flag", "number", "integer", "words", "secret")
+READERS = ("text", "flag", "number", "integer", "words", "secret", "time_zone", "time_of_day")
 CONFIGURATIONS = ("config/settings.py", "deploy/gunicorn.conf.py", "deploy/flower.conf.py")
 PACKAGES = ("config", "handoff", "summarization", "persistence", "outbox", "deploy")
 # config.stack sets it for itself, between one exec and the next.
@@ -137,7 +137,8 @@ def _values(kind: str, more: dict[str, Any]) -> str:
         return f"{_number(more['at_least'])}–{_number(more['at_most'])}"
     if more.get("choices"):
         return ", ".join(more["choices"])
-    return {"flag": "0 or 1", "words": "list"}.get(kind, kind)
+    shown = {"flag": "0 or 1", "words": "list", "time_zone": "IANA name", "time_of_day": "HH:MM"}
+    return shown.get(kind, kind)
 
 
 def _number(value: float) -> str:

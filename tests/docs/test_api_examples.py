@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -15,6 +16,7 @@ from django.test import Client
 
 from persistence.apikeys import create_key
 from persistence.models import Turn
+from summarization.models import DomainPolicy
 from tests.docs import documents
 from tests.docs.documents import fences, section
 
@@ -26,6 +28,8 @@ TURNS = "`GET /api/v1/conversations/{conversation_id}/turns`"
 HANDOFF = "`POST /api/v1/conversations/{conversation_id}/handoff`"
 CONTEXT = "`GET /api/v1/conversations/{conversation_id}/context`"
 STATE = "`PUT /api/v1/sessions/{channel}/{session_id}/state`"
+SUMMARY = "`POST /api/v1/conversations/{conversation_id}/summary`"
+RECALL = "`GET /api/v1/customers/{customer_ref}/recall`"
 TRANSITION = "`POST /api/v1/cases/{case_id}/transitions`"
 # What differs from one run to the next; everything else on the page must come back as it stands there.
 DRAWN = {
@@ -39,6 +43,7 @@ DRAWN = {
     "last_turn_at",
     "updated_at",
     "version",
+    "summarized_at",
 }
 
 
@@ -88,6 +93,32 @@ def test_the_documented_request_gets_the_documented_answers(client: Client, key:
     case = f"/api/v1/cases/{asked.json()['case_id']}"
     step = example(TRANSITION, "json request") | {"version": call(client, key, case).json()["version"]}
     assert call(client, key, f"{case}/transitions", step).json()["assignee"] == "anna"
+
+
+def test_the_documented_summary_is_made_read_and_recalled_as_documented(client: Client, key: str) -> None:
+    posted = call(client, key, "/api/v1/turns", example(POST, "json request"))
+    path = f"/api/v1/conversations/{posted.json()['conversation_id']}/summary"
+    assert call(client, key, path).status_code == 404
+    asked = call(client, key, path, {})
+    assert asked.status_code == 200, asked.content
+    assert unhurried(asked.json()) == unhurried(example(SUMMARY, "json answer"))
+    assert call(client, key, path).json() == asked.json()["summary"]
+
+    recall = "/api/v1/customers/customer-1001/recall"
+    assert call(client, key, recall).json()["recall"] == "off"
+    DomainPolicy.objects.create(domain="demo", recall=True)
+    found = call(client, key, recall).json()
+    assert undated(steady(found)) == undated(steady(example(RECALL, "json answer")))
+
+
+def unhurried(answer: Any) -> Any:
+    """Return the answer without how long it took."""
+    return steady(answer | {"summary": answer["summary"] | {"duration_ms": 0}})
+
+
+def undated(value: Any) -> Any:
+    """Return a JSON value with the days in it replaced by one."""
+    return json.loads(re.sub(r"\b\d{4}-\d\d-\d\d\b", "2026-11-21", json.dumps(value)))
 
 
 def test_the_documented_state_is_kept_and_read_as_documented(client: Client, key: str) -> None:

@@ -153,6 +153,9 @@ def test_the_fields_and_roles_of_a_message_are_those_of_its_schema() -> None:
         ("GET /api/v1/cases/{case_id}", "CaseAnswer"),
         ("POST /api/v1/inbound/{connector}", "InboundAnswer"),
         ("GET /api/v1/sessions/{channel}/{session_id}/state", "SessionStateAnswer"),
+        ("GET /api/v1/conversations/{conversation_id}/summary", "SummaryAnswer"),
+        ("POST /api/v1/conversations/{conversation_id}/summary", "AskedAnswer"),
+        ("GET /api/v1/customers/{customer_ref}/recall", "RecallAnswer"),
     ],
 )
 def test_the_fields_of_an_answer_are_those_of_its_schema(route: str, schema: str) -> None:

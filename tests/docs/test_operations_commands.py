@@ -141,7 +141,7 @@ def commands_in(text: str) -> Iterator[str]:
             yield line.removeprefix("manage.py ")
 
 
-@pytest.mark.parametrize("page", ["operations", "api", "handoff", "hot_state"])
+@pytest.mark.parametrize("page", ["operations", "api", "handoff", "hot_state", "summaries"])
 def test_every_command_that_invites_copying_is_accepted(page: str) -> None:
     lines = set(commands_in(getattr(documents, page)()))
     assert lines

@@ -17,6 +17,7 @@ from tests.docs.documents import ROOT, codes, plain, rows, section
 from tests.docs.environment import CONFIGURATIONS, names_in, read_elsewhere, variables
 
 TEXT = documents.operations()
+PAGES = (documents.api, documents.handoff, documents.console, documents.hot_state, documents.summaries)
 TABLE = {plain(row["Setting"]): row for row in rows(TEXT, "Setting")}
 OTHERS = {name for row in rows(TEXT, "Variable") for name in codes(row["Variable"])}
 COMPOSE = {plain(row["Compose variable"]): plain(row["Default"]) for row in rows(TEXT, "Compose variable")}
@@ -68,7 +69,7 @@ def test_the_numbers_in_the_example_for_deployment_are_the_defaults() -> None:
 
 
 def test_the_page_names_no_variable_that_nobody_reads() -> None:
-    pages = (TEXT, documents.api(), documents.handoff(), documents.console(), documents.hot_state())
+    pages = (TEXT, *(page() for page in PAGES))
     words = {word.split("=")[0] for text in pages for word in codes(text)}
     named = {word for word in words if re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", word)}
     files = {f"{name}_FILE" for name, found in variables().items() if found.kind == "secret"}
@@ -109,7 +110,7 @@ def test_the_archives_own_schedule_and_event_are_as_described() -> None:
     archive = settings.OUTBOX_DESTINATIONS["archive"]
     *first, last = [str(delay) for delay in archive["schedule"]]
     text = re.sub(r"\s+", " ", section(TEXT, "Destinations"))
-    assert f"`archive` receives `{archive['events'][0]}`" in text
+    assert f"`archive` receives {' and '.join(f'`{event}`' for event in archive['events'])}, retries" in text
     assert f"retries after {', '.join(first)} and then every {last} seconds for ever" in text
     assert archive["on_exhausted"] == "repeat"
 

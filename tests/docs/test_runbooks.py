@@ -1,5 +1,6 @@
 """The runbooks of docs/operations.md that promise an outcome, carried out."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from persistence.archive.store import configured_sink
 from persistence.archive.verify import verify
 from persistence.errors import RequestIdReused
 from persistence.models import Conversation
+from summarization.asked import summarize_now
+from summarization.models import ConversationSummary
 from tests.docs import documents
 from tests.docs.documents import fences, section
-from tests.persistence.support import relay_archive, say
+from tests.persistence.support import conversation_of, relay_archive, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = documents.operations()
@@ -109,6 +112,31 @@ def test_an_archive_begun_elsewhere_is_filled_by_repair(archive: Path, settings:
     call_command("archive", "repair", "--json")
     found = verify(configured_sink())
     assert (found.ok, found.objects) == (True, 2)
+
+
+def test_an_altered_summary_is_taken_away_and_repair_leaves_it_out(archive: Path, tmp_path: Path) -> None:
+    summarize_now(conversation_of(say("My card does not work.")).pk, by="test")
+    relay_archive()
+    [stored] = (archive / "summaries").rglob("*.json")
+    stored.chmod(0o644)
+    stored.write_text("{}")
+    assert len(verify(configured_sink()).altered) == 1
+
+    stored.rename(tmp_path / "evidence.json")
+    call_command("archive", "repair", "--json")
+    found = verify(configured_sink())
+    assert (found.ok, found.documents) == (True, 0)
+
+
+def test_what_a_night_left_is_done_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    say("My card does not work.", "Which card is it?")
+    turn = say("The blue card does not work.", "We send another card today.")
+    tomorrow = (timezone.now() + timedelta(hours=25)).isoformat()
+    for options in (["--dry-run"], []):
+        call_command("summarize", "--now", tomorrow, "--json", *options)
+    would, did = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert (would["eligible"], would["summarized"], did["summarized"], did["remaining"]) == (1, 0, 1, 0)
+    assert ConversationSummary.objects.get().to_seq == turn.seq
 
 
 def test_a_poisoned_lane_goes_on_where_it_was_after_a_release(archive: Path) -> None:
