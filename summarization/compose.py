@@ -80,7 +80,7 @@ def compose(
 
     1. ask the summariser, carrying ``previous`` on where the whole is too long · 2. where that fails, or is not to be
     tried (``may_ask``), let the fallback stand in · 3. derive the status, from ``outcome`` and control before words.
-    Takes MOST_SECONDS at most. Raises RuntimeError inside a transaction.
+    The summariser has MOST_SECONDS; a fallback takes a second at the most. Raises RuntimeError inside a transaction.
     """
     if connection.in_atomic_block:
         raise RuntimeError("compose() may take minutes; call it outside of every transaction.")

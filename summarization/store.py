@@ -42,7 +42,6 @@ RETURNING id, number, summarized_at
 JSON = ("topics", "open_questions", "citations", "support")
 TRIES = 3
 BUSY = (LockNotAvailable, DeadlockDetected, QueryCanceled, SerializationFailure)
-SUPERSEDED = "superseded"
 
 
 class _ClaimLost(Exception):

@@ -17,6 +17,7 @@ LABELS = {
     "deliveries": "Deliveries in the outbox",
     "delivery attempts": "Attempts to deliver",
     "claims": "Large payloads kept aside",
+    "session_states": "Session states",
 }
 
 

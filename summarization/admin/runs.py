@@ -27,6 +27,7 @@ BY_CONVERSATION = Keyset(("conversation_id",))
 STATES = {"planning": "busy", "running": "busy", "finished": "good", "stopped": "warn"}
 STOPPED = {
     "operator": "An operator stopped it.",
+    "stalled": "It did not get on.",
     "interrupted": "It was interrupted where it was started.",
     "budget_usd": "Its budget in money was spent (SUMMARY_BUDGET_USD).",
     "budget_tokens": "Its budget in tokens was spent (SUMMARY_BUDGET_TOKENS).",

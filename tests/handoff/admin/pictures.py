@@ -7,10 +7,12 @@ import pytest
 
 from handoff.cases import actions
 from handoff.cases.actor import Actor
+from summarization.asked import summarize_now
 from tests.handoff.admin.people import person
 from tests.handoff.admin.scene import scene, ticket
 from tests.handoff.admin.support import PASSWORD, QUEUE, address, agent
-from tests.summarization.admin.kit import SAMPLING, judge, summary
+from tests.summarization.admin.kit import SAMPLING, judge
+from tests.summarization.support import conversation
 
 RECORDS = "/admin/persistence/erasurerecord/"
 WHERE = "HOLDFAST_SCREENSHOTS"
@@ -48,18 +50,14 @@ def test_take_the_pictures(open_page):
 
 
 def sample_to_judge() -> None:
-    """Store one summary, and somebody who may judge it."""
+    """Summarise one conversation, and make somebody who may judge it."""
     judge()
-    summary(
+    pk = conversation(
         ("Hello, I was charged twice for order 20417.", "I am sorry. When was that?"),
         (
             "On 3 November, 89.90 both times.",
             "I see both. One was a reservation; it lapses within five days.",
         ),
         ("And what if it does not?", "Then write again, and a colleague returns it the same day."),
-        problem="I was charged twice for order 20417.",
-        solution="One was a reservation; it lapses within five days.",
-        topics=["charged twice", "a reservation that lapses"],
-        open_questions=["And what if it does not?"],
-        support={"problem": [1], "solution": [2], "topics": [[1], [2]], "open_questions": [[3]]},
     )
+    summarize_now(pk, by="pictures")
