@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 
 from config.services import postgres, redis
+from tests.emptying import delete_what_little_there_is
 from tests.fakes.model import FakeModel
 from tests.faults.ground import ground as ground
 from tests.faults.ground import house as house
@@ -18,6 +19,7 @@ from tests.private_servers import PrivateServer
 from tests.services_plugin import scratch
 
 _numbers = itertools.count()
+delete_what_little_there_is()
 
 
 @pytest.fixture

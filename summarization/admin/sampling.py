@@ -1,6 +1,7 @@
 """Sampling: people judge summaries that chance has drawn, and decide whether the assistant is given them."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -198,7 +199,7 @@ class RatingAdmin(ModelAdmin):
 
 def overview_address(domain: str) -> str:
     """Return the address of a domain's figures."""
-    return reverse("admin:summarization_summaryrating_changelist") + f"?domain={domain}"
+    return reverse("admin:summarization_summaryrating_changelist") + "?" + urlencode({"domain": domain})
 
 
 def figures(domain: str) -> dict[str, Any]:

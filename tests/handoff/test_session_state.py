@@ -136,7 +136,8 @@ def test_what_is_put_during_an_outage_is_what_holds_afterwards(redis):
     finally:
         os.kill(redis.pid, signal.SIGCONT)
     for number in range(3, 400):
-        if say(number).session_state.kept_in == "redis":
+        state = say(number).session_state  # None for a moment: told to Redis already, and Redis not yet asked
+        if state is not None and state.kept_in == "redis":
             break
     found = get_state("demo", "web", "s")
     assert (found.state, found.kept_in) == ("answered", "redis")
