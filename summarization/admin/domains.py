@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import admin
 from django.core.validators import MaxValueValidator
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -14,6 +13,7 @@ from outbox.adminkit.show import badge, code, when
 from persistence.access import domains_of
 from persistence.admin.domains import DomainForm
 from persistence.admin.scoped import OwnDomains
+from summarization.admin.sampling import overview_address
 from summarization.models import DomainPolicy
 
 A_YEAR = 24 * 365  # hours; as far as SUMMARY_SILENCE_HOURS goes
@@ -74,6 +74,5 @@ class DomainPolicyAdmin(OwnDomains, ModelAdmin):
             by = format_html("by <bdi>{}</bdi>, {}", policy.recall_changed_by, when(policy.recall_changed_at))
         if not policy.pk:
             return format_html("{} It is switched on the sampling page, once the domain is saved.", state)
-        address = reverse("admin:summarization_summaryrating_changelist")
-        sampling = format_html('<a class="hf-link" href="{}?domain={}">sampling</a>', address, policy.domain)
+        sampling = format_html('<a class="hf-link" href="{}">sampling</a>', overview_address(policy.domain))
         return format_html("{} {} · {}", state, by, sampling)
