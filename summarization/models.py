@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from persistence.models import Conversation
 
+OPEN_RUN = ("planning", "running")
 OPEN_ITEM = ("pending", "working", "failed")
 
 

@@ -1,19 +1,16 @@
 """``extract_now``: what a human reads who is called this moment, made without a model and in bounded time."""
 
-import json
 import logging
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
-from persistence.privacy.redaction import REDACTION_VERSION, redact_text
-from summarization.draft import Draft, Said, SourceTurn
+from summarization.draft import Draft, SourceTurn
 from summarization.models import ConversationSummary
 from summarization.selectors import draft_of
-from summarization.source import ROLES
+from summarization.source import said_in
 from summarization.summarizers.port import Part
 from summarization.summarizers.registry import fallback
 
@@ -90,27 +87,9 @@ def newest(conversation_pk: int, *, after: int, turns: int) -> list[SourceTurn]:
     found: list[SourceTurn] = []
     room = MOST_CHARACTERS
     for seq, redaction_version, messages in rows:
-        turn = SourceTurn(seq, said_in(as_list(messages), redaction_version))
+        turn = SourceTurn(seq, said_in(messages, redaction_version, longest=LONGEST_MESSAGE))
         room -= sum(len(said.text) for said in turn.said)
         if found and room < 0:
             break
         found.append(turn)
     return found[::-1]
-
-
-def said_in(messages: list[dict[str, Any]], redaction_version: int) -> tuple[Said, ...]:
-    """Return what people and the assistant said in a turn."""
-    said: list[Said] = []
-    for message in messages:
-        if message["role"] not in ROLES or not message["content"].strip():
-            continue
-        text = message["content"][:LONGEST_MESSAGE]
-        said.append(
-            Said(message["role"], text if redaction_version == REDACTION_VERSION else redact_text(text))
-        )
-    return tuple(said)
-
-
-def as_list(messages: Any) -> list[dict[str, Any]]:
-    """Return messages as they come from a cursor that may or may not have parsed them."""
-    return json.loads(messages) if isinstance(messages, str) else messages

@@ -5,9 +5,7 @@ from decimal import Decimal
 
 from django.db.models import Count, Sum
 
-from summarization.models import SummaryItem, SummaryRun
-
-OPEN = ("planning", "running")
+from summarization.models import OPEN_RUN, SummaryItem, SummaryRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Progress:
 
 def progress(run: SummaryRun) -> Progress:
     """Return how far the run has come. Costs one pass over its items while it runs, by index; nothing afterwards."""
-    return _of_items(run) if run.state in OPEN else _of_row(run)
+    return _of_items(run) if run.state in OPEN_RUN else _of_row(run)
 
 
 def _of_row(run: SummaryRun) -> Progress:

@@ -146,14 +146,20 @@ def _pages(pk: int, to_seq: int) -> Iterator[Row]:
 
 def _spoken(rows: Iterable[Row]) -> Iterator[SourceTurn]:
     for seq, redaction_version, messages in rows:
-        if said := tuple(_said(json.loads(messages), redaction_version)):
+        if said := said_in(messages, redaction_version):
             yield SourceTurn(seq, said)
 
 
-def _said(messages: list[dict[str, Any]], redaction_version: int) -> Iterator[Said]:
+def said_in(messages: str, redaction_version: int, *, longest: int | None = None) -> tuple[Said, ...]:
+    """Return what people and the assistant said in a turn, given as JSON text; at most ``longest`` characters each."""
+    return tuple(_said(json.loads(messages), redaction_version, longest))
+
+
+def _said(messages: list[dict[str, Any]], redaction_version: int, longest: int | None) -> Iterator[Said]:
     for message in messages:
         text = message.get("content")
         if message.get("role") not in ROLES or not isinstance(text, str) or not text.strip():
             continue
+        text = text[:longest]
         # What an older release stored, or a newer one beside this one, has not been through these rules.
         yield Said(message["role"], text if redaction_version == REDACTION_VERSION else redact_text(text))

@@ -16,11 +16,11 @@ from django.utils import timezone
 from persistence.archive.documents import PREFIXES, key_of
 from persistence.archive.sinks import Sink
 from summarization.event import EVENT_TYPE
-from summarization.models import SummaryRun
+from summarization.models import OPEN_RUN, SummaryRun
 from summarization.night.candidates import Selection
 from summarization.night.plan import plan
 from summarization.night.run import begin_command, stop
-from summarization.progress import OPEN, progress
+from summarization.progress import progress
 from summarization.tasks import QUEUE, work_chunk
 
 STALLED_SECONDS = 30.0
@@ -101,7 +101,7 @@ def hold_night(domain: str, bar: Bar) -> SummaryRun:
         work_chunk.apply_async(kwargs={"run_id": str(run.run_id), "chunk": chunk}, queue=QUEUE)
     done, moved = 0, time.monotonic()
     with bar("summarising conversations", run.candidates) as advance:
-        while run.state in OPEN:
+        while run.state in OPEN_RUN:
             time.sleep(LOOK_SECONDS)
             run.refresh_from_db()
             if (now := progress(run).done) > done:

@@ -18,9 +18,9 @@ from outbox.adminkit.readonly import ReadOnlyAdmin
 from outbox.adminkit.show import badge, when
 from outbox.templatetags.outbox_admin import duration
 from persistence.admin.scoped import own_domains
-from summarization.models import SummaryItem, SummaryRun
+from summarization.models import OPEN_RUN, SummaryItem, SummaryRun
 from summarization.night.run import stop
-from summarization.progress import OPEN, Progress, progress
+from summarization.progress import Progress, progress
 
 FAILED_SHOWN = 50
 BY_CONVERSATION = Keyset(("conversation_id",))
@@ -152,7 +152,7 @@ def standing(run: SummaryRun) -> dict[str, Any]:
     found = progress(run)
     return {
         "run": run,
-        "open": run.state in OPEN,
+        "open": run.state in OPEN_RUN,
         "state": badge(run.state, STATES.get(run.state, "calm")),
         "progress": found,
         "seconds": lasted(run).total_seconds(),

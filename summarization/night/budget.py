@@ -9,6 +9,7 @@ from django.db import connection
 from summarization.compose import cost_of
 from summarization.draft import Source
 from summarization.fold import BYTES_PER_TOKEN, turn_bytes
+from summarization.models import OPEN_RUN
 from summarization.summarizers.port import Summarizer
 
 PROMPT_TOKENS = 1_000  # instructions and schema, sent with every part
@@ -21,7 +22,6 @@ SPENT = """
 SELECT coalesce(sum(cost_usd), 0), coalesce(sum(tokens_in::bigint + tokens_out), 0)
 FROM summarization_item WHERE run_id = %(run)s
 """
-OPEN = ("planning", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Standing:
 
         ``not_open`` says that somebody else has ended it.
         """
-        if self.state not in OPEN:
+        if self.state not in OPEN_RUN:
             return "not_open"
         if budget.minutes and self.minutes >= budget.minutes:
             return "budget_minutes"

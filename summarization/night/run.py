@@ -7,7 +7,6 @@ from uuid import UUID
 import uuid_utils
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q
 
 from summarization.models import SummaryRun
 from summarization.night.candidates import EVERYTHING, Selection
@@ -16,7 +15,6 @@ from summarization.summarizers.registry import configured
 
 State = SummaryRun.State
 INTERRUPTED, OPERATOR = "interrupted", "operator"
-OPEN = Q(state__in=[State.PLANNING, State.RUNNING])
 
 FIGURES = """
 WITH item AS MATERIALIZED (

@@ -9,9 +9,9 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
-from summarization.models import SummaryRun
+from summarization.models import OPEN_RUN, SummaryRun
 from summarization.night.budget import Budget, standing
-from summarization.night.run import INTERRUPTED, OPEN, begin_night, count, finish, stop
+from summarization.night.run import INTERRUPTED, begin_night, count, finish, stop
 from summarization.night.window import tonight
 
 QUIET_SECONDS = 60.0  # a run in which nothing has moved for so long has lost its messages or its workers
@@ -51,7 +51,7 @@ def tend(now: datetime) -> ToSend:
     """
     begin_night(tonight(now, settings.SUMMARY_TIME_ZONE, settings.SUMMARY_TIME), now)
     found = ToSend()
-    for run in SummaryRun.objects.filter(OPEN).order_by("id"):
+    for run in SummaryRun.objects.filter(state__in=OPEN_RUN).order_by("id"):
         if run.kind == SummaryRun.Kind.COMMAND:
             _tend_command(run)
         else:
