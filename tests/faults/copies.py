@@ -26,6 +26,8 @@ BELONGS = {
     "handoff_case_text": f"case_id IN ({CASES})",
     "handoff_handoff": f"case_id IN ({CASES})",
     "handoff_external_link": f"case_id IN ({CASES})",
+    "summarization_summary": f"conversation_id IN ({MINE})",
+    "summarization_item": f"conversation_id IN ({MINE})",
     "outbox_event": f"event_id IN ({EVENTS})",
     "outbox_delivery": f"event_id IN ({EVENTS})",
     "outbox_lane": f"ordering_key IN ({KEYS})",
