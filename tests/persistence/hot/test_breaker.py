@@ -63,10 +63,10 @@ def test_who_gives_up_beside_an_older_call_has_not_said_that_the_server_is_out(h
     first = threading.Thread(target=hot.call, args=(hold,), kwargs={"operation": "test"})
     first.start()
     assert first_is_in.wait(LONG)
-    hot.budget = 0.1
-    hot._breaker._budget = 0.1
+    hot.budget = hot._breaker._budget = 0.1
     assert refusal(hot, lambda client: client.blpop("nothing", timeout=LONG)) == "abstained"
     assert not hot.is_out
+    hot.budget = hot._breaker._budget = LONG
     assert hot.call(lambda client: client.ping(), operation="test")
     go_on.set()
     first.join()
