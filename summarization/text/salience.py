@@ -89,7 +89,8 @@ def chosen(
     first, left = 0.0, most_words
 
     def brings(one: Sentence) -> float:
-        return value[id(one)] * sum(weight[word] for word in one.content - covered)
+        # Exactly rounded: a set's order, and with it a plain sum's last digit, differs from process to process.
+        return value[id(one)] * math.fsum(weight[word] for word in one.content - covered)
 
     while pool and left > 0:
         best = best_of(pool, brings)

@@ -5,6 +5,7 @@ Isahara, ACL 2001), and that was tried: in messages this short it finds no more 
 misses more. What two stretches have in common is then said once.
 """
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -65,7 +66,7 @@ def _name(stretch: Sequence[Sentence], most: int, language: str) -> Statement | 
 
     def tells(one: Sentence) -> float:
         """A matter is named when it is first spoken of: the end of a stretch counts for half."""
-        return sum(weight[word] for word in one.content) * (1 - (one.message - begin) / length / 2)
+        return math.fsum(weight[word] for word in one.content) * (1 - (one.message - begin) / length / 2)
 
     best = best_of(said, tells)
     return Statement(_most_telling(best.text, weight, most, language), (best.seq,))
@@ -74,7 +75,7 @@ def _name(stretch: Sequence[Sentence], most: int, language: str) -> Statement | 
 def _most_telling(sentence: str, weight: dict[str, float], most: int, language: str) -> str:
     """Return the run of at most ``most`` words that says most, without empty words at its ends."""
     words = sentence.split()[:SENTENCE_WORDS]
-    told = [sum(weight.get(stem, 0.0) for stem in content(word, language)) for word in words]
+    told = [math.fsum(weight.get(stem, 0.0) for stem in content(word, language)) for word in words]
     begin = max(range(max(len(words) - most, 0) + 1), key=lambda at: sum(told[at : at + most]))
     end = min(begin + most, len(words))
     while end - begin > 1 and not told[begin]:

@@ -53,6 +53,17 @@ def test_the_place_decides_between_equals():
     assert (texts(early), texts(late)) == (["The oven is broken."], ["The heating is broken."])
 
 
+def test_of_two_that_say_as_much_the_first_is_chosen_whatever_their_words():
+    """Words lie in a set in another order in each process; what they weigh together must not depend on it."""
+    for at in range(200):
+        one, other = ([f"{letter}{at}{n}" for n in range(9)] for letter in "xy")
+        repeated = [" ".join(one[n:] + other[n:]) for n in range(1, 9)]
+        every = said(
+            ("user", " ".join(one)), ("user", " ".join(other)), *(("user", text) for text in repeated)
+        )
+        assert texts(chosen(every[:2], weights(every), anywhere, 10)) == [" ".join(one)]
+
+
 def test_a_sentence_that_says_it_again_is_left_out():
     every = said(
         ("user", BROKEN),

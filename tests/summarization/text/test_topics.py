@@ -79,3 +79,14 @@ def test_of_too_many_topics_those_are_kept_that_stand_apart():
     assert len(kept) == MOST_TOPICS
     assert kept[0] == crowd[0]
     assert kept[-3:] == apart
+
+
+def test_of_two_sentences_that_say_as_much_the_first_names_it_whatever_their_words():
+    for at in range(200):
+        one, other = ([f"{letter}{at}{n}" for n in range(9)] for letter in "xy")
+        repeated = [("agent", " ".join(one[n:] + other[n:])) for n in range(1, 9)]
+        every = read(
+            [(1, "user", f"{' '.join(one)}. {' '.join(other)}."), *((2, *said) for said in repeated)], "en"
+        )
+        (only,) = topics(every, "en")
+        assert "x" in only.text
