@@ -7,8 +7,10 @@ what the first has not said (maximal marginal relevance).
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from itertools import chain
+from typing import NamedTuple
 
 from summarization.draft import Role
 from summarization.text.cues import orders_a_machine
@@ -22,8 +24,7 @@ LEAST_WORDS = 10  # up to here more is taken whatever it brings: "My phone is de
 LEAST_CUT = 8  # words; a shorter beginning of a sentence is not worth showing
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sentence:
+class Sentence(NamedTuple):
     """One sentence and where it stands: its turn, its message (both ascending), its place within the message.
 
     ``words`` leaves room for the mark of a gap where the sentence does not end itself.
@@ -50,15 +51,15 @@ def read(messages: Iterable[tuple[int, Role, str]], language: str) -> list[Sente
 
 def weights(every: Sequence[Sentence]) -> dict[str, float]:
     """Return how much each word tells: the logarithm of how many messages have it, and more where both sides do."""
-    messages: dict[str, set[int]] = {}
-    sides: dict[str, set[bool]] = {}
+    messages: dict[int, set[str]] = {}
+    users: set[str] = set()
+    others: set[str] = set()
     for sentence in every:
-        for word in sentence.content:
-            messages.setdefault(word, set()).add(sentence.message)
-            sides.setdefault(word, set()).add(sentence.role == "user")
-    return {
-        word: math.log(1 + len(found)) + SHARED * (len(sides[word]) - 1) for word, found in messages.items()
-    }
+        messages.setdefault(sentence.message, set()).update(sentence.content)
+        (users if sentence.role == "user" else others).update(sentence.content)
+    both = users & others
+    found = Counter(chain.from_iterable(messages.values()))
+    return {word: math.log(1 + count) + SHARED * (word in both) for word, count in found.items()}
 
 
 def best_of(pool: Sequence[Sentence], says: Callable[[Sentence], float]) -> Sentence:
@@ -99,7 +100,7 @@ def chosen(
         enough = most_words - left >= LEAST_WORDS and gain < WORTH_ADDING * first
         if taken and (gain <= 0 or enough or orders_a_machine(best.text)):
             break
-        taken.append(replace(best, text=cut(best.text, left)))
+        taken.append(best._replace(text=cut(best.text, left)))
         covered |= best.content
         left -= best.words
         pool = [one for one in pool if one is not best and (left >= LEAST_CUT or one.words <= left)]
