@@ -184,6 +184,16 @@ def test_the_curl_examples_run(live_server: Any, key: str) -> None:
     assert [turn["turn_id"] for turn in page["turns"]] == [stored["turn_id"]]
 
 
+def test_the_curl_examples_of_the_readme_run_one_after_the_other(live_server: Any, key: str) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    text = (documents.ROOT / "README.md").read_text(encoding="utf-8")
+    scripts = [fence.body for fence in fences(text) if fence.body.startswith("curl ")]
+    told = [shell(script, live_server.url, key, API=live_server.url, KEY=key) for script in scripts]
+    assert [one.get("status") for one in told] == [None] * 4  # no problem document
+    assert told[1]["handoff_status"] == "handoff_queued"
+
+
 def shell(script: str, url: str, key: str, **more: str) -> Any:
     environ = {"PATH": os.environ["PATH"], "HOLDFAST_URL": url, "HOLDFAST_KEY": key, "NO_PROXY": "*"} | more
     done = subprocess.run(["bash", "-euc", script], env=environ, capture_output=True, text=True, check=False)
