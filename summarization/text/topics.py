@@ -20,7 +20,7 @@ TOPIC_WORDS = 10
 ONLY_TOPIC_WORDS = 5  # of a conversation about one thing: the problem says the rest
 SAME = 0.7  # of the shorter topic's words: what shares as many is the same matter
 SENTENCE_WORDS = 200  # of an unpunctuated flood are looked at
-_EDGES = re.compile(r"^[^\w<\[(#]+|[^\w\]>)?]+$")
+_EDGES = re.compile(r"^[^\w<\[(#]+|[^\w\]>)]+$")
 
 
 def topics(every: Sequence[Sentence], language: str) -> list[Statement]:

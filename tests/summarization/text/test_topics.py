@@ -61,6 +61,11 @@ def test_a_topic_is_a_run_of_words_as_they_were_said():
         assert len(topic.text.split()) <= TOPIC_WORDS
 
 
+def test_a_topic_is_a_name_and_keeps_no_question_mark():
+    (only,) = topics(read([(1, "user", "Where is my order?")], "en"), "en")
+    assert only.text == "order"
+
+
 def test_where_the_user_says_nothing_the_other_side_names_the_topic():
     (only,) = topics(read([(3, "agent", "We called about the invoice.")], "en"), "en")
     assert "invoice" in only.text
