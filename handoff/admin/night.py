@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from outbox.adminkit.show import badge
 from summarization.admin.runs import STATES, what_to_do
-from summarization.models import SummaryRun
+from summarization.models import OPEN_RUN, SummaryRun
 from summarization.progress import progress
 
 NIGHTS = "summarization.view_summaryrun"
@@ -23,6 +23,7 @@ def last_night(user: Any) -> dict[str, Any] | None:
         "name": str(run).capitalize(),
         "link": reverse("admin:summarization_summaryrun_change", args=(run.pk,)),
         "state": badge(run.state, STATES.get(run.state, "calm")),
+        "open": run.state in OPEN_RUN,
         "progress": (found := progress(run)),
         "said": what_to_do(run, found),
     }

@@ -12,8 +12,9 @@ from outbox.adminkit.show import badge
 from persistence.errors import HoldfastError
 from persistence.models import Conversation
 from summarization import words
-from summarization.asked import summarize_now
+from summarization.asked import Asked, summarize_now
 from summarization.models import ConversationSummary
+from summarization.policy import policy_of
 from summarization.selectors import coverage, newer
 from summarization.words import Statement, numbers, several
 
@@ -98,10 +99,19 @@ def summarise(case: SupportCase, user: Any, form: Mapping[str, str]) -> Outcome:
         asked = summarize_now(case.conversation_id, by=f"agent:{user.get_username()}")
     except HoldfastError as error:
         return Outcome(False, actions.failed(error), error.status, drafts, form.get("request_id", ""))
+    return Outcome(True, came_of_it(case, asked), 200, drafts, form.get("request_id", ""))
+
+
+def came_of_it(case: SupportCase, asked: Asked) -> str:
+    """Return what a press of the button has led to, in words."""
     if asked.queued:
-        said = "It is being summarised: the new summary appears here by itself."
-    elif asked.summary is None:
-        said = "There is nothing to summarise: nobody said anything yet, or it is no longer kept."
-    else:
-        said = "The summary covers everything that was said."
-    return Outcome(True, said, 200, drafts, form.get("request_id", ""))
+        return "It is being summarised: the new summary appears here by itself."
+    if asked.summary is not None and not newer(asked.summary):
+        return "The summary covers everything that was said."
+    if not policy_of(case.domain).summaries:
+        return (
+            "Nothing was done: this domain's conversations are not summarised. An operator can change that."
+        )
+    if asked.summary is not None:
+        return f"The summary {coverage(asked.summary.from_seq, asked.summary.to_seq, newer(asked.summary))}."
+    return "There is nothing to summarise: nobody said anything yet, or it is no longer kept."

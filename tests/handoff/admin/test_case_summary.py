@@ -6,10 +6,12 @@ from html import unescape
 import pytest
 from playwright.sync_api import expect
 
+from handoff.admin.summary import came_of_it
 from handoff.models import SupportCase
 from outbox.models import OutboxEvent
 from persistence.models import Conversation
-from summarization.models import ConversationSummary, SummaryItem
+from summarization.asked import Asked
+from summarization.models import ConversationSummary, DomainPolicy, SummaryItem
 from tests.admin_support import NAUGHTY
 from tests.handoff.admin.support import AGENT, PASSWORD, address, agent, case, press, signed_in, turn
 from tests.summarization.admin.kit import night, summary_of
@@ -31,6 +33,11 @@ def panel(client, found: SupportCase, part: str = "change") -> str:
     """Return the summary's panel as text."""
     body = client.get(address(found, part)).content.decode()
     return unescape(re.search(r'<section class="hf-card hf-summary">.*?</section>', body, re.DOTALL)[0])
+
+
+def said_of(answer) -> str:
+    """Return the page that answers a press as text."""
+    return unescape(answer.content.decode())
 
 
 def test_at_a_handoff_the_panel_says_what_the_words_say_and_what_came_since():
@@ -81,6 +88,24 @@ def test_a_press_summarises_at_once_and_is_kept_for_everybody():
     assert OutboxEvent.objects.filter(event_type="conversation.summarized").count() == 1
     assert "covers turns 1–4" in panel(client, found).lower()
     assert "Summarise now" not in panel(client, found)
+
+
+def test_where_a_domain_is_not_summarised_the_button_does_not_claim_that_it_was():
+    found, client = talk(), signed_in()
+    DomainPolicy.objects.create(domain="demo", summaries=False)
+    assert "domain's conversations are not summarised" in said_of(press(client, found, "summarise", note="x"))
+    summary_of(found.conversation_id)
+    turn("one more thing", None)
+    said = said_of(press(client, found, "summarise", note="x"))
+    assert "domain's conversations are not summarised" in said and "covers everything" not in said
+
+
+def test_what_was_said_while_it_was_summarised_is_not_claimed_to_be_covered():
+    found = talk()
+    summary_of(found.conversation_id)
+    turn("one more thing", None)
+    asked = Asked(ConversationSummary.objects.get(), queued=False)
+    assert came_of_it(found, asked) == "The summary covers turns 1–3, 1 newer."
 
 
 def test_with_a_model_the_words_themselves_stand_in_until_it_has_answered(settings):
@@ -154,3 +179,9 @@ def test_the_dashboard_tells_of_the_last_night_whoever_may_see_nights():
     shown = unescape(signed_in("lea", "summarization.view_summaryrun").get("/admin/").content.decode())
     assert f"/admin/summarization/summaryrun/{last.pk}/change/" in shown and "3 conversations remain" in shown
     assert "Night of" not in signed_in("anna").get("/admin/").content.decode()
+
+
+def test_the_dashboards_line_says_each_figure_once():
+    night(failed=4, remaining=3, state="stopped", stopped_because="budget_usd")
+    shown = unescape(signed_in("lea", "summarization.view_summaryrun").get("/admin/").content.decode())
+    assert shown.count("4 failed") == 1 and "3 remain." not in shown and "3 conversations remain" in shown
