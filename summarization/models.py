@@ -104,7 +104,7 @@ class SummaryRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"night of {self.night}" if self.night else f"run {str(self.run_id)[:8]}"
+        return f"night of {self.night}" if self.night else f"run …{str(self.run_id)[-6:]}"
 
 
 class SummaryItem(models.Model):

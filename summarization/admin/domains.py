@@ -30,6 +30,9 @@ class DomainPolicyAdmin(OwnDomains, ModelAdmin):
         "How each domain is summarised. One that is not in this list is summarised as the settings say, and its "
         "summaries are not recalled."
     )
+    nothing_here = (
+        "No domain has rules of its own: all are summarised as the settings say, and recall is off in each."
+    )
     list_before_template = "outbox/admin/views.html"
     sortable_by = ()
     list_display = ("domain_", "summaries_", "silence_", "recall_")
@@ -73,6 +76,6 @@ class DomainPolicyAdmin(OwnDomains, ModelAdmin):
         if policy.recall_changed_at:
             by = format_html("by <bdi>{}</bdi>, {}", policy.recall_changed_by, when(policy.recall_changed_at))
         if not policy.pk:
-            return format_html("{} It is switched on the sampling page, once the domain is saved.", state)
+            return format_html("{} It is switched on the sampling page.", state)
         sampling = format_html('<a class="hf-link" href="{}">sampling</a>', overview_address(policy.domain))
         return format_html("{} {} · {}", state, by, sampling)

@@ -29,8 +29,8 @@ STOPPED = {
     "operator": "An operator stopped it.",
     "stalled": "It did not get on.",
     "interrupted": "It was interrupted where it was started.",
-    "budget_usd": "Its budget in money was spent (SUMMARY_BUDGET_USD).",
-    "budget_tokens": "Its budget in tokens was spent (SUMMARY_BUDGET_TOKENS).",
+    "budget_usd": "Its budget in money left no room for another conversation (SUMMARY_BUDGET_USD).",
+    "budget_tokens": "Its budget in tokens left no room for another conversation (SUMMARY_BUDGET_TOKENS).",
     "budget_minutes": "Its time was over (SUMMARY_BUDGET_MINUTES).",
 }
 
@@ -192,7 +192,7 @@ def what_to_do(run: SummaryRun, found: Progress) -> str:
         said.append(f"{many}; the next night takes up the rest. To go on now, run manage.py summarize{how}.")
     if found.failed:
         said.append(
-            f"{found.failed:,} failed and have a summary taken from the words themselves. The next night tries once "
-            "more; what has failed on two nights rests until something new is said."
+            f"{found.failed:,} failed and have a summary taken from the words themselves. The next night tries again; "
+            "what has failed on two nights, outages not counted, rests until something new is said."
         )
     return " ".join(said) or "Nothing remains."

@@ -1,5 +1,6 @@
 """Sampling: people judge summaries that chance has drawn, and decide whether the assistant is given them."""
 
+import math
 from typing import Any
 from urllib.parse import urlencode
 
@@ -230,8 +231,8 @@ def shown(verdict: Verdict) -> dict[str, Any]:
         "judged": verdict.judged,
         "good": verdict.good,
         "share": f"{100 * verdict.share:.0f}",
-        "low": f"{100 * low:.0f}",
-        "high": f"{100 * high:.0f}",
+        "low": f"{math.floor(100 * low)}",  # outwards, so that it never seems narrower than it is
+        "high": f"{math.ceil(100 * high)}",
         "left": f"{100 * low:.1f}",
         "width": f"{100 * (high - low):.1f}",
         "mark": f"{100 * verdict.share:.1f}",

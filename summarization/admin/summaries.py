@@ -119,7 +119,8 @@ class SummaryAdmin(OwnDomains, ReadOnlyAdmin):
             "coverage": self.covers(summary),
             "statements": words.statements(summary),
             "made_by": words.made_by(summary),
-            "item": SummaryItem.objects.filter(pk=summary.conversation_id).first(),
+            "item": (item := SummaryItem.objects.filter(pk=summary.conversation_id).first()),
+            "detail": item.detail.rstrip(".") if item else "",  # the page's sentence goes on behind it
             "base": self.transcript(request, summary),
         }
         request.current_app = self.admin_site.name

@@ -108,7 +108,7 @@ def test_what_a_budget_leaves_makes_exit_status_1(settings, model_server):
     conversation()
     status, found = summarize()
     assert (status, found["remaining"], found["stopped_because"]) == (1, 1, "budget_tokens")
-    assert "The next night takes up the rest" in shown()
+    assert "leaves no room for another conversation. The next night takes up the rest" in shown()
 
 
 def test_one_conversation_is_summarised_however_short_its_silence():

@@ -25,8 +25,8 @@ from summarization.night.candidates import Selection
 MISUSE = 2
 KEPT = "What was summarised is kept. Start it again to go on, or wait for the night."
 STOPPED = {
-    "budget_usd": "SUMMARY_BUDGET_USD is spent. The next night takes up the rest.",
-    "budget_tokens": "SUMMARY_BUDGET_TOKENS is spent. The next night takes up the rest.",
+    "budget_usd": "SUMMARY_BUDGET_USD leaves no room for another conversation. The next night takes up the rest.",
+    "budget_tokens": "SUMMARY_BUDGET_TOKENS leaves no room for another conversation. The next night takes up the rest.",
     "budget_minutes": "SUMMARY_BUDGET_MINUTES are over. The next night takes up the rest.",
     "interrupted": "It was interrupted. What was summarised is kept; start it again to go on, or wait for the night.",
     "operator": "An operator stopped it. What was summarised is kept; the next night takes up the rest.",
@@ -173,5 +173,5 @@ def advice(found: dict[str, Any], options: dict[str, Any]) -> Iterator[str]:
     if found["failed"]:
         yield (
             f"{found['failed']:,} failed, {found['fell_back']:,} of them with a plain summary in place of the model's. "
-            "The admin names each with its reason. They are tried once more, by the next night or this command."
+            "The admin names each with its reason. The next night tries them again, or this command."
         )

@@ -59,6 +59,7 @@ def test_recall_is_switched_on_in_two_steps_and_off_in_one(open_page, settings):
     user, found = judge(), summary()
     page = open_page(SAMPLING, "judge", PASSWORD)
     expect(page.get_by_role("button", name="Switch recall on")).to_be_disabled()
+    expect(page.get_by_role("button", name="Switch recall on")).to_have_css("opacity", "0.5")
     rate(found.pk, found.input_hash, good=True, reason="", user=user)
     page.reload()
     page.locator("summary", has_text="Switch recall on").click()

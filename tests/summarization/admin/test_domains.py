@@ -29,6 +29,11 @@ def test_an_operator_sets_silence_and_switches_summaries_for_a_domain_of_theirs(
     assert "not made" in body and "as the settings say" in body and "summaryrating/?domain=demo" in body
 
 
+def test_a_list_without_domains_says_what_that_means():
+    body = signed_in(*MAY, domains=["demo"]).get(DOMAINS).content.decode()
+    assert "No domain has rules of its own" in body
+
+
 @pytest.mark.parametrize("hours", ["-1", "8761", "x", "9" * 30])
 def test_a_silence_that_makes_no_sense_is_refused(hours):
     client = signed_in(*MAY, domains=["demo"])

@@ -36,7 +36,7 @@ def test_a_night_that_has_ended_says_what_came_of_it_and_what_to_do():
     )
     assert (found["too_short"], found["bad_json"], found["Money"]) == ("2", "1", "$0.25 of $10.00")
     assert "10 of 10 looked at" in shown and "20 November 2026 in Europe/Lisbon" in shown
-    assert "tries once more" in shown
+    assert "tries again" in shown and "outages not counted" in shown
     assert "Stop this night" not in shown and "data-live" not in shown
 
 
@@ -99,6 +99,8 @@ def test_what_failed_is_listed_in_pages_for_ones_own_domains_alone(monkeypatch):
     following = re.search(r'href="(\?after=[^"]+)"', client.get(f"{RUNS}{found.pk}/change/").content.decode())
     later = client.get(f"{RUNS}{found.pk}/change/{following[1]}").content.decode()
     assert "reason_2" in later and "reason_1" not in later and "reason_theirs" not in later
+    SummaryItem.objects.filter(pk=mine[0].pk).update(failures=0)
+    assert "not counted: an outage" in page(client, found)
     assert "conversationsummary" not in shown  # no link that would answer "forbidden"
 
 
@@ -107,7 +109,7 @@ def test_the_list_has_every_run_with_its_counts():
     run(domain="demo", state="finished", summarized=1)
     shown = unescape(signed_in(VIEW).get(RUNS).content.decode())
     assert "night of 2026-11-20" in shown and "7 of 8" in shown and "$0.25" in shown
-    assert f"run {str(SummaryRun.objects.exclude(pk=found.pk).get().run_id)[:8]}" in shown
+    assert f"run …{str(SummaryRun.objects.exclude(pk=found.pk).get().run_id)[-6:]}" in shown
     assert signed_in().get(RUNS).status_code == 403
     assert signed_in().get(f"{RUNS}{found.pk}/live/").status_code == 403
 

@@ -210,6 +210,16 @@ def test_recall_is_switched_on_only_when_enough_were_judged_and_off_at_any_time(
     ]
 
 
+def test_the_interval_is_rounded_outwards_and_agrees_with_the_warning(settings):
+    settings.RECALL_SAMPLE = 24
+    user = judge()
+    for number in range(24):
+        found = summary()
+        rate(found.pk, found.input_hash, good=number > 0, reason="" if number else "wrong", user=user)
+    body = overview(client_of(user))  # from 79.8 to 99.3 %
+    assert "79–100 %" in body and "fewer than 80 % may be good" in body and "read below" in body
+
+
 def test_judgements_of_an_earlier_version_do_not_open_recall():
     user = judge()
     for _ in range(3):

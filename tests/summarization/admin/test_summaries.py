@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from persistence.models import TranscriptReading
-from summarization.models import ConversationSummary
+from summarization.models import ConversationSummary, SummaryItem
 from tests.admin_support import NAUGHTY, most_rows_read, signed_in, statements
 from tests.summarization.admin.kit import SUMMARIES, failed, multiply, run, summary
 from tests.summarization.support import say
@@ -107,9 +107,29 @@ def test_a_fallback_says_whose_place_it_takes_and_why():
     assert (
         "in place of <bdi>openai</bdi>, which failed." in shown
         and "timed_out" in shown
-        and "No answer within 30 s." in shown
+        and "No answer within 30 s</bdi>. It has failed on 2 nights" in shown
     )
     assert "not tried again until something new is said" in shown
+
+
+def test_an_outage_is_not_told_as_one_of_two_nights():
+    found = summary(fallback_for="openai")
+    item = failed(run(), "unreachable", failures=0, detail="Nobody answers there.")
+    ConversationSummary.objects.filter(pk=found.pk).update(conversation=item.conversation)
+    shown = page(signed_in(VIEW, domains=["demo"]), found)
+    assert "That was an outage, so every night tries again." in shown
+    assert "0 night" not in shown and ".." not in shown
+
+
+@pytest.mark.parametrize(
+    ("of_a_run", "said"), [(True, "which is asked at night"), (False, "which is asked soon")]
+)
+def test_a_stand_in_says_when_the_model_is_asked(of_a_run, said):
+    found = summary(fallback_for="openai")
+    item = failed(run(), reason="", failures=0)
+    SummaryItem.objects.filter(pk=item.pk).update(state="pending", run=item.run if of_a_run else None)
+    ConversationSummary.objects.filter(pk=found.pk).update(conversation=item.conversation)
+    assert said in page(signed_in(VIEW, domains=["demo"]), found)
 
 
 @pytest.mark.parametrize("text", NAUGHTY)
