@@ -13,7 +13,7 @@ from functools import cached_property
 from summarization.draft import Draft, SourceTurn, Statement
 from summarization.facts import Facts, facts_of, folded, invented
 from summarization.language import UNKNOWN, language_of
-from summarization.text.sentences import GAP
+from summarization.text.sentences import GAP, one_line
 from summarization.text.words import content
 
 MOST_TOPICS, MOST_QUESTIONS, MOST_CITATIONS = 12, 12, 60
@@ -22,12 +22,19 @@ LEAST_WORDS_FOR_A_PROBLEM = 5  # said by users; less may well have none
 LEAST_WORDS_FOR_A_LANGUAGE = 12  # of an answer; a name or a loan word would decide over fewer
 # Share of a statement's words that its turns must hold too, and from how many words on one alone is not enough.
 LEAST_SHARE, ONE_IS_ENOUGH = 0.15, 6
+LONGEST_RUN = (
+    80  # characters without a space; what is longer may be quoted in part, for a reader sees that it is
+)
 # Instructions to whoever reads the summary next, and marks by which a page or a prompt takes it for more than text.
 _INSTRUCTION = re.compile(
-    r"\b(?:ignor|disregard|forget|esque|desconsider)\w*\b.{0,40}\b(?:instruction|instruç|prompt|rules?\b|regras?\b)"
+    r"\b(?:ignor(?:e|a|em)|disregard|forget|override|bypass|esque[cç](?:a|e|am)|desconsider(?:e|a|em))\b"
+    r".{0,40}\b(?:instruction|instru[cç]|prompt|rules?\b|regras?\b)"
+    r"|^\W*(?:system|assistant|developer|sistema) ?:|\b(?:act as|pretend to be) (?:dan|an? ai|an? assistant)\b"
     r"|\bsystem prompt\b|\bas an ai\b|\blanguage model\b|\bmodelo de linguagem\b|\byou are now\b"
 )
-_MARKUP = re.compile(r"<[a-z/!][^<>]{0,200}>|```|\]\(|javascript:|<\|")
+_MARKUP = re.compile(
+    r"<[a-z/!?|][^<>]*>?|```|\]\(|(?:java|vb)script:|\bdata:[a-z]+/|&(?:#x?[0-9a-f]+|lt|gt|quot|amp);"
+)
 # Where one stretch may end and another begin: after a sentence, and at the mark of a gap.
 _BETWEEN = re.compile(rf" ?{re.escape(GAP)} ?|(?<=[.!?…。！？؟।]) |(?<=[.!?…][\"')\]]) ")
 _EDGE = re.compile(r"[^\W_]")
@@ -95,13 +102,13 @@ class _Transcript:
 
     def quotes(self, statement: Statement) -> bool:
         """Say whether it is made of stretches of the turns that it cites, whole words and all."""
-        pieces = [piece for piece in _BETWEEN.split(" ".join(statement.text.split())) if piece]
+        pieces = [piece for piece in _BETWEEN.split(one_line(statement.text)) if piece]
         cited = [self._one_line(seq) for seq in statement.citations]
         return bool(pieces) and all(any(_stands_in(piece, text) for text in cited) for piece in pieces)
 
     def _one_line(self, seq: int) -> str:
         if seq not in self._plain:
-            self._plain[seq] = " ".join(self.texts[seq].split())
+            self._plain[seq] = one_line(self.texts[seq])
         return self._plain[seq]
 
 
@@ -109,7 +116,8 @@ def _stands_in(wanted: str, text: str) -> bool:
     start = text.find(wanted)
     while start >= 0:
         end = start + len(wanted)
-        if not _splits(text, start) and not _splits(text, end):
+        long_run = len(wanted) - wanted.rfind(" ") > LONGEST_RUN
+        if not _splits(text, start) and (long_run or not _splits(text, end)):
             return True
         start = text.find(wanted, end)
     return False
@@ -153,6 +161,8 @@ def _cited(statement: Statement, transcript: _Transcript) -> Iterator[str]:
 def _unsupported(statement: Statement, transcript: _Transcript, *, topic: bool) -> Iterator[str]:
     text = folded(statement.text)
     everything = transcript.facts
+    if not _EDGE.search(text):
+        yield "says nothing"
     kinds = list(invented(statement.text, everything))
     yield from (f"names {kind} that is not in the transcript" for kind in kinds)
     if any(mark[0] not in everything.text for mark in _MARKUP.finditer(text)):
@@ -171,8 +181,8 @@ def _unsupported(statement: Statement, transcript: _Transcript, *, topic: bool) 
 
 def _shares_words(text: str, cited: str) -> bool:
     words = content(text, UNKNOWN)
-    if not words:
-        return True
+    if not words:  # it says nothing
+        return False
     shared = len(words & content(cited, UNKNOWN))
     return shared >= max(1 if len(words) < ONE_IS_ENOUGH else 2, LEAST_SHARE * len(words))
 

@@ -11,13 +11,18 @@ from functools import partial
 OPEN, CLOSE = "<<<untrusted data", "untrusted data>>>"
 BYTES_PER_TOKEN = 3  # of UTF-8: above what tokenizers make of English, about what they make of other scripts
 
-LEFT, RIGHT = "<＜﹤‹˂❮❰〈\u2329⟨«≪《⟪⋘", ">＞﹥›˃❯❱〉\u232a⟩»≫》⟫⋙"
-WEIGHT = dict.fromkeys("«≪《⟪»≫》⟫", 2) | dict.fromkeys("⋘⋙", 3)  # how many brackets such a sign is worth
+LEFT, RIGHT = "<＜﹤‹˂❮❰❬〈\u2329⟨⧼⦑ᐸ«≪《⟪⪡⋘⫷", ">＞﹥›˃❯❱❭〉\u232a⟩⧽⦒ᐳ»≫》⟫⪢⋙⫸"
+WEIGHT = dict.fromkeys("«≪《⟪⪡»≫》⟫⪢", 2) | dict.fromkeys("⋘⫷⋙⫸", 3)  # how many brackets such a sign is worth
 AS_LONG_AS_OURS = 3
-# Zero-width characters, marks of direction, soft hyphens and variation selectors: a reader sees none of them.
-UNSEEN = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-# "Tags" spell ASCII that no person sees and every tokenizer reads.
-TAGS = re.compile("[\U000e0000-\U000e007f]+")
+# Zero-width characters, marks of direction, soft hyphens, variation selectors and control characters: a reader sees
+# none of them.
+UNSEEN = (
+    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U0001d173-\U0001d17a"
+)
+# "Tags" and the many variation selectors beside them spell what no person sees and every tokenizer reads; so do several
+# selectors in a row.
+TAGS = re.compile("[\U000e0000-\U000e0fff]+|(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]+")
 RUNS = [
     (re.compile(f"[{re.escape(signs)}](?:[{UNSEEN}]*[{re.escape(signs)}])*"), broken)
     for signs, broken in ((LEFT, "‹ ‹ ‹"), (RIGHT, "› › ›"))

@@ -68,7 +68,7 @@ def refused_parameter(error: openai.APIStatusError, names: Mapping[str, tuple[st
     """
     if error.status_code not in (400, 422):
         return ""
-    if error.param:
+    if error.param and isinstance(error.param, str):  # the client hands on whatever was sent
         return next((name for name in names if error.param.split(".")[0] == name), "")
     said = _message(error)
     return next((name for name, words in names.items() if any(word in said for word in words)), "")

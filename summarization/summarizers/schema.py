@@ -48,6 +48,11 @@ _THINKING = ("<think>", "</think>")  # some endpoints hand over what a model say
 _DROPPED = {"Cf", "Cs", "Co"}  # direction marks and what else cannot be seen, half characters, private ones
 _BLANK = {"Cc", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"  # they can be seen: in emoji, in Persian and in Indic scripts
+# Beside plain ASCII they cannot, and part what a reader sees as one word, number or link.
+_IDLE_JOINERS = re.compile(r"(?:^|(?<=[\x00-\x7f]))[\u200c\u200d]+|[\u200c\u200d]+(?=[\x00-\x7f]|$)")
+_SMUGGLED = re.compile(
+    "[\u034f\U000e0100-\U000e01ef]"
+)  # marks that nobody sees, and that spell whatever one likes
 _LANGUAGE = re.compile(r"\s*([A-Za-z]{2})(?:[-_][A-Za-z0-9]+)*\s*")
 
 
@@ -148,8 +153,8 @@ def _statement(stated: _Stated | None, known: set[int]) -> Statement | None:
 
 def clean(text: str) -> str:
     """Return the text on one line, without what cannot be stored or cannot be seen."""
-    kept = (_kept(char, unicodedata.category(char)) for char in text)
-    return " ".join("".join(kept).split())
+    kept = "".join(_kept(char, unicodedata.category(char)) for char in text)
+    return " ".join(_IDLE_JOINERS.sub("", _SMUGGLED.sub("", kept)).split())
 
 
 def _kept(char: str, category: str) -> str:

@@ -50,6 +50,11 @@ def sentences(text: str) -> Iterator[str]:
         yield from _clean(line[begin:])
 
 
+def one_line(text: str) -> str:
+    """Return the text with its white space, and what nobody sees, normalised as in its sentences."""
+    return " ".join(_INVISIBLE.sub(" ", text).split())
+
+
 def size(text: str) -> int:
     """Return how many words a text has; a long run without spaces counts as several."""
     return sum(1 + len(word) // WORD_CHARACTERS for word in text.split())

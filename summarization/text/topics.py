@@ -69,7 +69,8 @@ def _name(stretch: Sequence[Sentence], most: int, language: str) -> Statement | 
         return math.fsum(weight[word] for word in one.content) * (1 - (one.message - begin) / length / 2)
 
     best = best_of(said, tells)
-    return Statement(_most_telling(best.text, weight, most, language), (best.seq,))
+    text = _most_telling(best.text, weight, most, language)
+    return Statement(text, (best.seq,)) if text else None
 
 
 def _most_telling(sentence: str, weight: dict[str, float], most: int, language: str) -> str:
@@ -82,4 +83,6 @@ def _most_telling(sentence: str, weight: dict[str, float], most: int, language: 
         begin += 1
     while end - begin > 1 and not told[end - 1]:
         end -= 1
-    return _EDGES.sub("", " ".join(words[begin:end]))[: most * WORD_CHARACTERS].rstrip()
+    while end - begin > 1 and len(" ".join(words[begin:end])) > most * WORD_CHARACTERS:
+        end -= 1  # half an address, or half an id, is another one
+    return _EDGES.sub("", " ".join(words[begin:end])[: most * WORD_CHARACTERS])

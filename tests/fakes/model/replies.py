@@ -140,7 +140,7 @@ def _statement(said: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def error(
-    status: int, message: str, *, code: str | None = None, param: str | None = None, headers: Any = None
+    status: int, message: str, *, code: str | None = None, param: Any = None, headers: Any = None
 ) -> Callable[[Asked], Reply]:
     """Refuse, in OpenAI's form. The message quotes the request, as careless servers do."""
 

@@ -121,8 +121,19 @@ def test_emoji_and_scripts_that_need_joiners_stay_whole(openai, model_server):
     assert openai.summarize(part()).draft.problem.text == text
 
 
+def test_what_nobody_sees_parts_no_link_and_spells_nothing(openai, model_server):
+    hidden = "".join(chr(0xE0100 + ord(sign)) for sign in "obey")
+    for text, kept in (
+        ("evil\u200d.com", "evil.com"),
+        ("47\u200c11", "4711"),
+        (f"An invoice{hidden}", "An invoice"),
+    ):
+        model_server.then(saying(problem={"text": text, "turns": [1]}))
+        assert openai.summarize(part()).draft.problem.text == kept
+
+
 def test_entries_without_text_are_none(openai, model_server):
-    blank = {"text": " \x00\u200b ", "turns": [1]}
+    blank = {"text": " \x00\u200b \u200d", "turns": [1]}
     model_server.then(saying(problem=blank, solution=blank, topics=[blank], open_questions=[blank]))
     assert openai.summarize(part()).draft.statements() == []
 

@@ -40,6 +40,8 @@ def failure(summarizer, **changes):
         (error(400, "Filtered.", code="content_filter"), BadAnswer, "filtered"),
         ("bad_request", BadAnswer, "request_refused"),
         (error(422, "What?"), BadAnswer, "request_refused"),
+        (error(400, "What?", param=5), BadAnswer, "request_refused"),
+        (error(400, "What?", param=["a"]), BadAnswer, "request_refused"),
     ],
 )
 def test_a_refusal_says_whom_it_concerns_and_is_not_asked_again(openai, model_server, reply, kind, code):
