@@ -160,6 +160,7 @@ def _said(messages: list[dict[str, Any]], redaction_version: int, longest: int |
         text = message.get("content")
         if message.get("role") not in ROLES or not isinstance(text, str) or not text.strip():
             continue
-        text = text[:longest]
-        # What an older release stored, or a newer one beside this one, has not been through these rules.
-        yield Said(message["role"], text if redaction_version == REDACTION_VERSION else redact_text(text))
+        # What an older release stored, or a newer one beside this one, has not been through these rules; and half a
+        # card's number would pass them.
+        text = text if redaction_version == REDACTION_VERSION else redact_text(text)
+        yield Said(message["role"], text[:longest])

@@ -52,7 +52,8 @@ def sentences(text: str) -> Iterator[str]:
 
 def one_line(text: str) -> str:
     """Return the text with its white space, and what nobody sees, normalised as in its sentences."""
-    return " ".join(_INVISIBLE.sub(" ", text).split())
+    line = " ".join(text.split())
+    return line if line.isprintable() else " ".join(_INVISIBLE.sub(" ", line).split())
 
 
 def size(text: str) -> int:

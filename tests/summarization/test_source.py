@@ -1,5 +1,7 @@
 """What a summariser gets to see of a conversation."""
 
+import json
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -10,7 +12,7 @@ from persistence.subject.erase import erase
 from persistence.subject.find import subject_of_conversation
 from summarization import source
 from summarization.draft import Said
-from summarization.source import PAGE, read_source, read_sources
+from summarization.source import PAGE, read_source, read_sources, said_in
 from tests.summarization.support import conversation, read, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,6 +53,14 @@ def test_what_an_older_release_redacted_less_is_redacted_again():
     )
     assert read(pk).turns[0].said == (Said("user", "[EMAIL], [CARD]"),)
     assert read_sources([pk])[pk] == read(pk)
+
+
+@pytest.mark.parametrize("secret", ["4111 1111 1111 1111", "marta@example.com"])
+def test_half_of_what_is_redacted_is_not_left_at_the_end_of_a_text_that_is_cut(secret):
+    messages = json.dumps([{"role": "user", "content": f"call {secret}"}])
+    for longest in range(1, 30):
+        [said] = said_in(messages, 0, longest=longest)
+        assert not {"4111 1", "marta"} & {said.text[5:11], said.text[5:10]}
 
 
 def test_a_conversation_is_read_no_further_than_asked_and_no_further_than_it_goes():
