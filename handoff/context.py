@@ -36,15 +36,15 @@ def context(conversation: FoundConversation, token_budget: int) -> dict[str, Any
     """Return control state, marker, summary, the last turns that fit, earlier conversations, and the session's state.
 
     1. the marker of the last human stretch, where control is the assistant's again · 2. the newest turns that fit,
-    a tool's call never parted from its result · 3. a summary, where turns had to be left out · 4. what is recalled of
-    the customer's earlier conversations, in what is left, where the domain has that switched on.
+    a tool's call never parted from its result · 3. a summary that fits, where turns had to be left out · 4. what is
+    recalled of the customer's earlier conversations, in what is left, where the domain has that switched on.
     ``tokens`` is an estimate: one for three bytes of UTF-8. The state is the app's own, and not counted.
     """
     marker = human_stretch(conversation) if conversation.control == "bot" else None
     spent = tokens_of(marker) if marker else 0
     summary = latest_summary(conversation)
     fitting = turns_that_fit(conversation, token_budget - spent)
-    if summary and left_out(conversation, fitting):
+    if summary and tokens_of(summary) <= token_budget - spent and left_out(conversation, fitting):
         fitting = turns_that_fit(conversation, token_budget - spent - tokens_of(summary))
         spent += tokens_of(summary)
     else:

@@ -18,7 +18,7 @@ from persistence.errors import FieldError, InvalidTurn
 from persistence.http.deadline import within
 from persistence.jsontext import storable_text
 from summarization.models import ConversationSummary, DomainPolicy
-from summarization.selectors import coverage, latest_of_customer, newer, text_of
+from summarization.selectors import by_todays_rules, coverage, latest_of_customer, newer, text_of
 from summarization.untrusted import delimited, harmless, tokens_of_text
 
 log = logging.getLogger(__name__)
@@ -160,8 +160,8 @@ def entry(summary: ConversationSummary) -> dict[str, Any]:
         "language": summary.language,
         "summarized_at": summary.summarized_at.isoformat(),
         "last_turn_at": conversation.last_turn_at.isoformat(),
-        "topics": summary.topics,
-        "open_questions": summary.open_questions,
+        "topics": by_todays_rules(summary, summary.topics),
+        "open_questions": by_todays_rules(summary, summary.open_questions),
         "citations": summary.citations,
         "text": delimited(text_of(summary)),
     }

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from persistence.privacy.redaction import REDACTION_VERSION, redact_text
 from summarization.draft import Draft, Statement
 from summarization.models import ConversationSummary
 
 # Neither the hash nor what it took says anything to a model; ``conversation`` is joined for how it stands now.
 FOR_RECALL = (
     *("from_seq", "to_seq", "problem", "solution", "status", "status_because", "topics", "open_questions"),
-    *("citations", "language", "summarized_at"),
+    *("citations", "language", "summarized_at", "redaction_version"),
     *("conversation__public_id", "conversation__channel", "conversation__last_seq"),
     "conversation__last_turn_at",
 )
@@ -51,12 +52,19 @@ def coverage(from_seq: int, to_seq: int, newer_turns: int) -> str:
 
 def text_of(summary: ConversationSummary) -> str:
     """Return what a summary says, a line for each kind of statement. Written by strangers: delimit it."""
+    problem, solution = by_todays_rules(summary, [summary.problem, summary.solution])
     return lines(
-        ("Problem", summary.problem),
-        ("Solution", summary.solution),
-        ("Topics", "; ".join(summary.topics)),
-        ("Open questions", "; ".join(summary.open_questions)),
+        ("Problem", problem),
+        ("Solution", solution),
+        ("Topics", "; ".join(by_todays_rules(summary, summary.topics))),
+        ("Open questions", "; ".join(by_todays_rules(summary, summary.open_questions))),
     )
+
+
+def by_todays_rules(summary: ConversationSummary, texts: Sequence[str]) -> list[str]:
+    """Return texts of a summary redacted as they would be today; what other rules let pass reaches no model."""
+    todays = summary.redaction_version == REDACTION_VERSION
+    return list(texts) if todays else [redact_text(text) for text in texts]
 
 
 def lines(*labelled: tuple[str, str]) -> str:
@@ -102,11 +110,11 @@ def draft_of(summary: ConversationSummary) -> Draft:
     everything = tuple(summary.citations)
 
     def one(name: str) -> Statement | None:
-        text: str = getattr(summary, name)
+        [text] = by_todays_rules(summary, [getattr(summary, name)])
         return Statement(text, tuple(support.get(name) or everything)) if text else None
 
     def several(name: str) -> tuple[Statement, ...]:
-        texts: Sequence[str] = getattr(summary, name)
+        texts = by_todays_rules(summary, getattr(summary, name))
         cited = support.get(name) or []
         padded = [*cited, *([everything] * (len(texts) - len(cited)))]
         return tuple(

@@ -48,6 +48,16 @@ def test_the_stored_summary_stands_in_for_what_does_not_fit_and_says_what_it_doe
     }
 
 
+@pytest.mark.parametrize("budget", [1, 100, 600, 1_000])
+def test_a_summary_that_does_not_fit_is_left_out_rather_than_the_budget_exceeded(budget):
+    found = many(60)
+    stored(pk_of(found), problem="and another thing " * 200)
+    answer = context_of(found, budget)
+    assert answer["summary"] is None
+    assert answer["tokens"] <= budget
+    assert context_of(found, 2_000)["summary"] is not None
+
+
 def test_of_the_cases_own_summary_and_the_stored_one_the_one_that_knows_more_is_given():
     found = ask("My card was charged twice.")
     stored(pk_of(found), to_seq=1, problem="stored")

@@ -11,6 +11,7 @@ from persistence.errors import InvalidTurn
 from persistence.models import Conversation
 from summarization.models import DomainPolicy
 from summarization.recall import recall
+from summarization.selectors import draft_of
 from summarization.untrusted import CLOSE, OPEN
 from tests.summarization.stored import stored, summarized, switch_on
 from tests.summarization.support import conversation, say
@@ -37,6 +38,15 @@ def test_it_is_off_until_somebody_switches_it_on():
     assert not recall("demo", REF).on
     switch_on()
     assert len(recall("demo", REF).summaries) == 1
+
+
+def test_what_older_rules_let_pass_is_redacted_before_a_model_reads_it():
+    secret = "my mail is marta@example.com"
+    found = summarized(REF, redaction_version=0, problem=secret, topics=[secret], open_questions=[secret])
+    switch_on()
+    answer = recall("demo", REF).as_json(REF)
+    assert "marta" not in str(answer) and "[EMAIL]" in answer["text"]
+    assert "marta" not in str(draft_of(found)) and "[EMAIL]" in str(draft_of(found))
 
 
 def test_switched_off_again_it_is_off_at_once():
