@@ -54,6 +54,7 @@ COMPLAINT = (
 )
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_OTHER_LINE_ENDS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
 
 def version() -> str:
@@ -106,5 +107,5 @@ def _stated(statement: Statement | None) -> dict[str, Any] | None:
 
 def _json_line(value: Any) -> str:
     # Not all of it as \\u escapes: they would cost a model several tokens for each accented letter.
-    line = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    line = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").translate(_OTHER_LINE_ENDS)
     return _LONE_SURROGATE.sub("\ufffd", line)

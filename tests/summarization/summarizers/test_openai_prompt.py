@@ -21,7 +21,7 @@ ESCAPES = (
 def lines(asked):
     system, user = asked
     assert (system["role"], user["role"]) == ("system", "user")
-    return user["content"].split("\n")
+    return user["content"].splitlines()  # at U+0085, U+2028 and U+2029 as well
 
 
 def test_each_message_is_one_line_with_its_turn_and_role():
