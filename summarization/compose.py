@@ -22,7 +22,11 @@ from summarization.selectors import draft_of
 from summarization.summarizers.port import BackendUnavailable, BadAnswer, Summarizer, SummarizerError
 from summarization.summarizers.registry import fallback
 
-NOT_ASKED = "backend_unavailable"
+NOT_ASKED, TOO_COSTLY = "backend_unavailable", "too_costly"
+WHY_NOT_ASKED = {
+    NOT_ASKED: "It was not asked: it had not answered for others just before.",
+    TOO_COSTLY: "It was not asked: this conversation alone may take more than the whole budget.",
+}
 SMALLEST_COST = Decimal("0.000001")
 log = logging.getLogger(__name__)
 
@@ -74,18 +78,19 @@ def compose(
     *,
     previous: ConversationSummary | None,
     outcome: Outcome | None,
-    may_ask: bool = True,
+    not_asked: str = "",
 ) -> Composed:
     """Summarise a conversation, check it, and say how it stands; whatever goes wrong is part of the answer.
 
     1. ask the summariser, carrying ``previous`` on where the whole is too long · 2. where that fails, or is not to be
-    tried (``may_ask``), let the fallback stand in · 3. derive the status, from ``outcome`` and control before words.
+    tried (``not_asked`` says why), let the fallback stand in · 3. derive the status, from ``outcome`` and control
+    before words.
     The summariser has MOST_SECONDS; a fallback takes a second at the most. Raises RuntimeError inside a transaction.
     """
     if connection.in_atomic_block:
         raise RuntimeError("compose() may take minutes; call it outside of every transaction.")
     began = time.monotonic()
-    asked = _asked(source, summarizer, previous) if may_ask else _not_asked(summarizer)
+    asked = _not_asked(summarizer, not_asked) if not_asked else _asked(source, summarizer, previous)
     made = asked
     if asked.failure and fallback().name != summarizer.name:
         made = _asked(source, fallback(), None)
@@ -159,9 +164,8 @@ def _log_defect(summarizer: Summarizer, error: Exception) -> None:
     log.error("summariser %s: %s at %s", summarizer.name, type(error).__name__, place)
 
 
-def _not_asked(summarizer: Summarizer) -> _Try:
-    detail = "It was not asked: it had not answered for others just before."
-    return _Try(summarizer, None, NOT_ASKED, detail, unavailable=True)
+def _not_asked(summarizer: Summarizer, why: str) -> _Try:
+    return _Try(summarizer, None, why, WHY_NOT_ASKED[why], unavailable=why == NOT_ASKED)
 
 
 def _carried(

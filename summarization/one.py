@@ -91,7 +91,7 @@ def summarize_one(
     ready: Ready,
     summarizer: Summarizer,
     *,
-    may_ask: bool = True,
+    not_asked: str = "",
     unworthy: Callable[[Source], str] = unworthy,
     unaffordable: Callable[[Source], str] = lambda source: "",
 ) -> Ended:
@@ -102,7 +102,7 @@ def summarize_one(
     time, gets out: whatever else goes wrong is this conversation's failure.
     """
     try:
-        return _summarized(ready, summarizer, may_ask, unworthy, unaffordable)
+        return _summarized(ready, summarizer, not_asked, unworthy, unaffordable)
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:
@@ -113,17 +113,19 @@ def summarize_one(
 def _summarized(
     ready: Ready,
     summarizer: Summarizer,
-    may_ask: bool,
+    not_asked: str,
     unworthy: Callable[[Source], str],
     unaffordable: Callable[[Source], str],
 ) -> Ended:
     claim, source = ready.claim, ready.source
     if reason := unworthy(source) or _unchanged(ready, summarizer):
         return Ended("skipped" if skip(claim, reason, to_seq=source.to_seq) else "lost", reason)
-    if may_ask and (reason := unaffordable(source)):
+    if not not_asked and (reason := unaffordable(source)):
         release(claim)
         return Ended("released", reason)
-    composed = compose(source, summarizer, previous=ready.previous, outcome=ready.outcome, may_ask=may_ask)
+    composed = compose(
+        source, summarizer, previous=ready.previous, outcome=ready.outcome, not_asked=not_asked
+    )
     summary = settle(claim, source, composed)
     if composed.failure:
         return Ended("failed", composed.failure, composed, summary)

@@ -58,6 +58,10 @@ class Budget:
             settings.SUMMARY_BUDGET_USD, settings.SUMMARY_BUDGET_TOKENS, settings.SUMMARY_BUDGET_MINUTES
         )
 
+    def is_below(self, coming: Estimate) -> bool:
+        """Say whether what is ``coming`` is more than the whole of it, so that no night could ever begin with it."""
+        return bool(Standing(OPEN_RUN[0], 0).ends(self, coming))
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

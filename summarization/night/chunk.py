@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from summarization.claims import Claim, release, take
+from summarization.compose import NOT_ASKED, TOO_COSTLY
 from summarization.draft import Source
 from summarization.night.breaker import breaker_of
 from summarization.night.budget import Budget, estimate, standing
@@ -65,17 +66,23 @@ class Work:
             for ready in prepare_each(claims):
                 if self.worked.stopped or time.monotonic() >= end:
                     return
-                may_ask = breaker_of(self.summarizer).may_ask
+                not_asked = self._not_asked(ready.source)
                 ended = summarize_one(
-                    ready, self.summarizer, may_ask=may_ask, unaffordable=self._unaffordable
+                    ready, self.summarizer, not_asked=not_asked, unaffordable=self._unaffordable
                 )
                 waiting.pop(ready.claim.conversation_pk)
-                if may_ask and ended.composed:
+                if ended.composed and not not_asked:
                     breaker_of(self.summarizer).note(ended.composed)
                 self._note(ended)
         finally:
             for claim in waiting.values():
                 release(claim)  # nothing happens to what was settled
+
+    def _not_asked(self, source: Source) -> str:
+        """Say why the summariser is not asked about this one; what no budget can pay must not end every night."""
+        if not breaker_of(self.summarizer).may_ask:
+            return NOT_ASKED
+        return TOO_COSTLY if self.budget.is_below(estimate(source, self.summarizer)) else ""
 
     def _unaffordable(self, source: Source) -> str:
         coming = estimate(source, self.summarizer)

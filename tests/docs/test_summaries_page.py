@@ -17,7 +17,7 @@ from persistence.turns import record_turn
 from summarization import claims, fold, one, store, tasks, worth
 from summarization.admin.sampling import LOW
 from summarization.asked import summarize_now
-from summarization.compose import NOT_ASKED
+from summarization.compose import NOT_ASKED, TOO_COSTLY
 from summarization.event import EVENT_TYPE, MOST_BYTES
 from summarization.language import FUNCTION_WORDS
 from summarization.models import ConversationSummary, DomainPolicy
@@ -131,7 +131,15 @@ def test_every_failure_is_documented_with_whom_it_concerns_and_none_that_nobody_
     of_models = dict(given_codes())
     # A conversation in which nobody said anything is skipped before anybody is asked.
     assert of_models.pop(worth.EMPTY) == "one"
-    ours = {NOT_ASKED, claims.WORKER_LOST, one.STORAGE_ERROR, "not_storable", "database_busy", "defect"}
+    ours = {
+        NOT_ASKED,
+        TOO_COSTLY,
+        claims.WORKER_LOST,
+        one.STORAGE_ERROR,
+        "not_storable",
+        "database_busy",
+        "defect",
+    }
     assert set(table("Failure")) == set(of_models) | ours | {"summarizer_error:…"}
     assert {code: table("Failure")[code]["Concerns"] for code in of_models} == of_models
     stored = (SUMMARIZATION / "store.py").read_text(encoding="utf-8")

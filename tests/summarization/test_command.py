@@ -104,10 +104,14 @@ def test_a_failure_is_counted_named_and_makes_exit_status_1(settings, model_serv
 
 
 def test_what_a_budget_leaves_makes_exit_status_1(settings, model_server):
-    model_server.configure(settings, SUMMARY_BUDGET_TOKENS=1)
+    model_server.configure(settings)
     conversation()
+    room_for_one = summarize("--dry-run")[1]
+    settings.SUMMARY_BUDGET_TOKENS = room_for_one["tokens_in"] + room_for_one["tokens_out"]
+    for _ in range(2):
+        conversation()
     status, found = summarize()
-    assert (status, found["remaining"], found["stopped_because"]) == (1, 1, "budget_tokens")
+    assert (status, found["remaining"], found["stopped_because"]) == (1, 2, "budget_tokens")
     assert "leaves no room for another conversation. The next night takes up the rest" in shown()
 
 

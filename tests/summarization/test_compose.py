@@ -10,7 +10,7 @@ from django.db import connection, connections, transaction
 from django.test import override_settings
 
 from persistence.models import Conversation
-from summarization.compose import Composed, compose, cost_of
+from summarization.compose import NOT_ASKED, Composed, compose, cost_of
 from summarization.draft import Draft, Source, Statement
 from summarization.hashing import input_hash
 from summarization.models import ConversationSummary
@@ -92,7 +92,7 @@ def test_a_fallback_is_not_taken_for_what_the_other_backend_would_have_made():
 
 def test_a_backend_that_is_out_is_not_asked():
     summarizer = Scripted([GOOD])
-    found = made(summarizer, may_ask=False)
+    found = made(summarizer, not_asked=NOT_ASKED)
     assert (found.failure, found.fallback_for, found.unavailable) == ("backend_unavailable", "openai", True)
     assert summarizer.asked == []
     assert found.draft is not None

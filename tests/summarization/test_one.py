@@ -6,6 +6,7 @@ from django.db import OperationalError, connection
 
 from summarization import one
 from summarization.claims import Claim
+from summarization.compose import NOT_ASKED
 from summarization.models import ConversationSummary, SummaryItem
 from summarization.night import chunk
 from summarization.one import prepare_each, summarize_one
@@ -53,7 +54,7 @@ def test_what_cannot_be_afforded_is_given_back_and_nobody_is_asked():
 def test_the_fallback_costs_nothing_and_is_made_whatever_the_budget():
     pk = conversation()
     ended = summarize_one(
-        ready(pk), Scripted([draft()]), may_ask=False, unaffordable=lambda source: "budget_usd"
+        ready(pk), Scripted([draft()]), not_asked=NOT_ASKED, unaffordable=lambda source: "budget_usd"
     )
     assert (ended.how, ended.summary.fallback_for) == ("failed", "openai")
     assert item(pk).reason == ended.reason

@@ -120,17 +120,31 @@ def test_what_says_the_same_is_not_paid_for_twice(settings, model_server):
     assert (run.summarized, model_server.asked) == (0, asked)
 
 
-@pytest.mark.parametrize(
-    ("limits", "because"),
-    [({"usd": 0.000001}, "budget_usd"), ({"tokens": 1}, "budget_tokens")],
-)
-def test_what_cannot_be_afforded_is_not_begun(settings, model_server, limits, because):
+@pytest.mark.parametrize("limit", ["usd", "tokens"])
+def test_what_cannot_be_afforded_any_more_is_not_begun(settings, model_server, limit):
     model_server.configure(settings, SUMMARY_USD_PER_MILLION_IN=1, SUMMARY_USD_PER_MILLION_OUT=2)
-    pks = [conversation() for _ in range(2)]
-    run = done(planned(), **limits)
-    assert (run.state, run.stopped_because, run.remaining) == ("stopped", because, 2)
-    assert items(run) == dict.fromkeys(pks, "pending")
-    assert model_server.asked == 0
+    first, second = [conversation() for _ in range(2)]
+    run = planned()
+    coming = estimate(read(first), configured())
+    most = {"usd": float(coming.cost_usd), "tokens": coming.tokens_in + coming.tokens_out}
+    done(run, **{limit: most[limit]})
+    assert (run.state, run.stopped_because, run.remaining) == ("stopped", f"budget_{limit}", 1)
+    assert items(run) == {first: "done", second: "pending"}
+    assert model_server.asked == 1
+
+
+def test_what_no_budget_can_pay_does_not_end_every_night(settings, model_server):
+    """It would be the first of what remains, night after night, and nobody would come behind it."""
+    model_server.configure(settings)
+    large = conversation(*[("My parcel has not arrived. " * 200, "I am sorry. " * 200)] * 3)
+    small = conversation()
+    room = estimate(read(small), configured())
+    run = done(planned(), tokens=room.tokens_in + room.tokens_out)
+    assert items(run) == {large: "failed", small: "done"}
+    assert (run.state, run.eligible, run.summarized, run.failed, run.remaining) == ("finished", 2, 1, 1, 0)
+    assert (item(large).reason, item(large).failures, item(large).tokens_in) == ("too_costly", 1, 0)
+    assert ConversationSummary.objects.get(conversation=large).fallback_for == "openai"
+    assert model_server.asked == 1
 
 
 def test_a_night_stops_where_its_tokens_end_and_the_next_one_goes_on(settings, model_server):
