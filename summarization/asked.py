@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from django.db import connection
 
 from persistence.models import Conversation
-from summarization.claims import take_one
+from summarization.claims import take_one, take_waiting
 from summarization.compose import compose
 from summarization.models import ConversationSummary, DomainPolicy
 from summarization.one import LEASE_SECONDS, Ready, anything, prepare_each, summarize_one
@@ -63,13 +63,13 @@ def summarize_now(conversation_pk: int, *, by: str) -> Asked:
 def summarize_asked(until: float) -> None:
     """Ask the model about everything that somebody waits for, until ``time.monotonic()`` says so.
 
-    What is in other hands is left to them, so any number of workers may do this at once.
+    What another has come to meanwhile is left to them, so any number of workers may do this at once.
     """
     summarizer = configured()
     for pk in waiting():
         if time.monotonic() >= until:
             return
-        if claim := take_one(pk, LEASE_SECONDS):
+        if claim := take_waiting(pk, LEASE_SECONDS):
             for ready in prepare_each([claim]):
                 summarize_one(ready, summarizer, unworthy=anything)
 

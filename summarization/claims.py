@@ -1,7 +1,7 @@
 """Claims: whoever holds one summarises a conversation, and nobody else can store what comes of it.
 
 Every function is one statement in autocommit mode, so nothing is locked while a conversation is read or a model
-thinks; all but ``take`` and ``take_one`` change nothing once the claim is lost. Leases end by the database's clock.
+thinks; all but those that take change nothing once the claim is lost. Leases end by the database's clock.
 """
 
 from dataclasses import dataclass
@@ -55,6 +55,12 @@ FROM persistence_conversation WHERE id = %(conversation)s AND last_seq > 0 FOR K
 ON CONFLICT (conversation_id) DO UPDATE SET {CLAIM}, to_seq = excluded.to_seq,
     failures = CASE WHEN item.to_seq = excluded.to_seq THEN item.failures ELSE 0 END
 WHERE item.state <> 'working' OR item.claimed_until < clock_timestamp()
+RETURNING conversation_id, claimed_by, to_seq, failures, run_id, rescues
+"""
+# Only while somebody waits for it: whoever read the list earlier may come to what another has done, or the night has.
+WAITING = f"""
+UPDATE summarization_item SET {CLAIM}
+WHERE conversation_id = %(conversation)s AND run_id IS NULL AND state = 'pending'
 RETURNING conversation_id, claimed_by, to_seq, failures, run_id, rescues
 """
 END = """
@@ -121,6 +127,12 @@ def take_one(conversation_pk: int, lease_seconds: float) -> Claim | None:
     An item of a run that is still going stays that run's.
     """
     found = _rows(ONE, {"conversation": conversation_pk, "lease": lease_seconds})
+    return found[0][0] if found else None
+
+
+def take_waiting(conversation_pk: int, lease_seconds: float) -> Claim | None:
+    """Claim a conversation for which somebody waits; None when somebody has come to it, or it is gone."""
+    found = _rows(WAITING, {"conversation": conversation_pk, "lease": lease_seconds})
     return found[0][0] if found else None
 
 

@@ -1,14 +1,18 @@
 """An agent asks for a summary: it is there at once, and better when a model has been asked, for which nobody waits."""
 
 import math
+import threading
 
 import pytest
+from django.db import connection
 
 from summarization.asked import summarize_asked, summarize_now, waiting
 from summarization.claims import take_one
 from summarization.models import ConversationSummary, DomainPolicy, SummaryItem
+from summarization.one import prepare_each, summarize_one
+from summarization.summarizers.port import BadAnswer
 from tests.summarization.night.support import done, items, later, night, planned
-from tests.summarization.support import conversation, item, say
+from tests.summarization.support import Scripted, conversation, item, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,6 +80,30 @@ def test_a_model_that_is_asked_twice_is_asked_once(settings, model_server):
     summarize_asked(math.inf)
     summarize_asked(math.inf)
     assert model_server.paid == 1
+
+
+def test_what_another_worker_has_come_to_meanwhile_is_not_asked_about_again(settings, model_server):
+    """It has failed by then, and may be tried on another night."""
+    model_server.configure(settings)
+    first, second = conversation(), conversation()
+    for pk in (first, second):
+        summarize_now(pk, by="test")
+    with model_server.thinking():
+        slow = threading.Thread(target=_serve)  # has read the list with both
+        slow.start()
+        model_server.wait_for(1)
+        [found] = prepare_each([take_one(second, 60)])
+        summarize_one(found, Scripted([BadAnswer("not_json", "No JSON.")]))
+    slow.join()
+    assert (item(first).state, model_server.asked) == ("done", 1)
+    assert (item(second).state, item(second).failures) == ("failed", 1)
+
+
+def _serve() -> None:
+    try:
+        summarize_asked(math.inf)
+    finally:
+        connection.close()
 
 
 def test_what_nobody_came_to_is_the_nights(settings, model_server):
