@@ -118,7 +118,8 @@ def _summarized(
     unaffordable: Callable[[Source], str],
 ) -> Ended:
     claim, source = ready.claim, ready.source
-    if reason := unworthy(source) or _unchanged(ready, summarizer):
+    previous = bytes(ready.previous.input_hash) if ready.previous else None
+    if reason := unworthy(source) or unchanged(source, summarizer, previous):
         return Ended("skipped" if skip(claim, reason, to_seq=source.to_seq) else "lost", reason)
     if not not_asked and (reason := unaffordable(source)):
         release(claim)
@@ -132,11 +133,9 @@ def _summarized(
     return Ended("done" if summary else "lost", "", composed, summary)
 
 
-def _unchanged(ready: Ready, summarizer: Summarizer) -> str:
-    previous = ready.previous
-    if previous is None or bytes(previous.input_hash) != input_hash(ready.source, summarizer):
-        return ""
-    return UNCHANGED
+def unchanged(source: Source, summarizer: Summarizer, previous: bytes | None) -> str:
+    """Return why it would be made again of the same; empty where the stored one's hash, if any, is another."""
+    return UNCHANGED if previous is not None and previous == input_hash(source, summarizer) else ""
 
 
 def give_up(claim: Claim, error: Exception) -> None:

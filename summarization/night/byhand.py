@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from summarization.draft import Source
-from summarization.models import SummaryItem, SummaryRun
+from summarization.models import ConversationSummary, SummaryItem, SummaryRun
 from summarization.night.budget import Budget, Estimate, estimate
 from summarization.night.candidates import Selection
 from summarization.night.chunk import work
 from summarization.night.plan import plan, preview
 from summarization.night.run import INTERRUPTED, begin_command, count, draft_of_run, finish, stop
+from summarization.one import unchanged
 from summarization.source import read_source, read_sources
 from summarization.summarizers.registry import configured
 from summarization.worth import unworthy
@@ -111,12 +112,13 @@ def dry_run(selection: Selection, now: datetime, bar: Bar) -> Figures:
     found, taken, reasons = Figures(dry_run=True), Estimate(), Counter[str]()
     pages = list(preview(draft_of_run(selection, now), selection))
     with bar(sum(map(len, pages))) as advance:
-        for source in _sources(pages, advance):
-            if reason := unworthy(source):
+        for source, previous in _sources(pages, advance):
+            if reason := unworthy(source) or unchanged(source, summarizer, previous):
                 reasons[reason] += 1
                 continue
             found.eligible += 1
             taken += estimate(source, summarizer)
+    found.busy = _is_busy(selection) if not pages else False
     found.remaining, found.skipped, found.reasons = found.eligible, reasons.total(), dict(reasons)
     found.tokens_in, found.tokens_out, found.cost_usd = (
         taken.tokens_in,
@@ -127,13 +129,17 @@ def dry_run(selection: Selection, now: datetime, bar: Bar) -> Figures:
     return found
 
 
-def _sources(pages: Iterable[list[int]], advance: Callable[[int], None]) -> Iterator[Source]:
-    """Yield what was said in each of these conversations; few of them are held at once."""
+def _sources(
+    pages: Iterable[list[int]], advance: Callable[[int], None]
+) -> Iterator[tuple[Source, bytes | None]]:
+    """Yield what was said in each of these conversations, and its summary's hash; few of them are held at once."""
     for page in pages:
         for start in range(0, len(page), READ_AT_ONCE):
             pks = page[start : start + READ_AT_ONCE]
             together = read_sources(pks)
+            stored = ConversationSummary.objects.filter(conversation_id__in=pks)
+            hashes = {pk: bytes(digest) for pk, digest in stored.values_list("conversation_id", "input_hash")}
             for pk in pks:
                 advance(1)
                 if source := together.get(pk) or read_source(pk):
-                    yield source
+                    yield source, hashes.get(pk)

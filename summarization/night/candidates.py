@@ -134,7 +134,7 @@ def due(run: SummaryRun, page: Page, selection: Selection, *, limit: int, lock: 
         "most_silence": MOST_SILENCE_HOURS,
         "most_failures": MOST_FAILURES,
         "backend": run.backend,
-        "run": run.pk,
+        "run": run.pk or 0,  # one that is not stored must not pass for the run of what was asked for
         "limit": limit,
     }
     with connection.cursor() as cursor:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import threading
 from contextlib import nullcontext, suppress
 from datetime import timedelta
@@ -15,11 +16,12 @@ from django.db import OperationalError, connection
 from outbox.models import OutboxEvent
 from persistence.database import database_now
 from persistence.models import Conversation
+from summarization.asked import summarize_asked, summarize_now
 from summarization.claims import take_one
 from summarization.models import ConversationSummary, SummaryItem, SummaryRun
 from summarization.night import byhand
 from tests.summarization.night.support import later, night
-from tests.summarization.support import conversation, item
+from tests.summarization.support import conversation, item, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,6 +88,21 @@ def _everything() -> list[int]:
     return [table.objects.count() for table in tables]
 
 
+def test_a_dry_run_finds_what_the_run_then_does(settings, model_server):
+    """What says the same as before, and what an agent asked for and the model failed at, too."""
+    model_server.configure(settings)
+    conversation(session_id="same")
+    summarize()
+    say(" ", session_id="same")
+    model_server.always("not_json")
+    summarize_now(conversation(), by="test")
+    summarize_asked(math.inf)
+    model_server.always("good")
+    would, did = summarize("--dry-run")[1], summarize()[1]
+    assert (would["eligible"], would["skipped"], would["reasons"]) == (1, 1, {"unchanged": 1})
+    assert (did["eligible"], did["skipped"], did["reasons"]) == (1, 1, {"unchanged": 1})
+
+
 def test_a_dry_run_estimates_no_less_than_the_run_then_takes(settings, model_server):
     model_server.configure(settings, SUMMARY_USD_PER_MILLION_IN=1, SUMMARY_USD_PER_MILLION_OUT=2)
     conversation()
@@ -135,6 +152,7 @@ def test_one_conversation_in_other_hands_is_left_to_them():
     take_one(pk, 60)
     status, found = summarize("--conversation", public_id(pk))
     assert (status, found["eligible"], found["busy"]) == (0, 0, True)
+    assert "in hand" in shown("--dry-run", "--conversation", public_id(pk))
 
 
 def test_a_limit_a_domain_and_a_time_narrow_it():
@@ -152,10 +170,15 @@ def test_a_limit_a_domain_and_a_time_narrow_it():
     "arguments",
     [
         ("--conversation", "no-id"),
+        ("--conversation", ""),
         ("--conversation", "0197b5e1-0000-7000-8000-000000000000"),
         ("--domain", "nobody"),
+        ("--domain", ""),
         ("--limit", "0"),
         ("--since", "2999-01-01T00:00:00Z"),
+        ("--since", "0001-01-01T00:00:00+12:00"),
+        ("--now", "0001-01-01T00:00:00Z"),
+        ("--now", "9999-12-31T23:59:59-12:00"),
         ("--conversation", "0197b5e1-0000-7000-8000-000000000000", "--limit", "3"),
     ],
 )

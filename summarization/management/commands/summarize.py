@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,8 @@ from summarization.night.byhand import Bar, Figures, dry_run, summarize
 from summarization.night.candidates import Selection
 
 MISUSE = 2
+# Ids of turns count from the one; behind the other, times cannot be reckoned with.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 KEPT = "What was summarised is kept. Start it again to go on, or wait for the night."
 STOPPED = {
     "budget_usd": "SUMMARY_BUDGET_USD leaves no room for another conversation. The next night takes up the rest.",
@@ -50,7 +52,7 @@ class Command(JsonCommand):
             help="write nothing; say what would be done, and what it would take",
         )
         parser.add_argument("--limit", type=int, metavar="N", help="this many conversations at most")
-        parser.add_argument("--domain", default="", help="this domain only")
+        parser.add_argument("--domain", help="this domain only")
         parser.add_argument(
             "--conversation",
             metavar="ID",
@@ -69,8 +71,8 @@ class Command(JsonCommand):
     def run(self, options: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         now = options["now"] or database_now()
         selection = selected(options)
-        if selection.since and selection.since > now:
-            raise misuse("--since lies behind --now.")
+        if not EARLIEST <= (selection.since or now) <= now < LATEST:
+            raise misuse("--since lies behind --now, or one of them outside of 1970 to 2999.")
         label = "reading" if options["dry_run"] else "summarising"
         bar = partial(progress, label)
         found = dry_run(selection, now, bar) if options["dry_run"] else worked_off(selection, now, bar)
@@ -94,17 +96,20 @@ def worked_off(selection: Selection, now: datetime, bar: Bar) -> Figures:
 
 
 def selected(options: dict[str, Any]) -> Selection:
-    """Return what the options select. Raises CommandError for what makes no sense."""
+    """Return what the options select. Raises CommandError for what makes no sense.
+
+    An empty value is a variable that was not set: it must not select everything.
+    """
     if options["limit"] is not None and options["limit"] < 1:
         raise misuse("--limit must be 1 or more.")
     domain, named = options["domain"], options["conversation"]
-    if named:
-        if domain or options["since"] or options["limit"]:
+    if named is not None:
+        if domain is not None or options["since"] or options["limit"]:
             raise misuse("--conversation goes without --domain, --since and --limit.")
         return Selection(conversation=conversation_of(named))
-    if domain and not Conversation.objects.filter(domain=domain).exists():
+    if domain is not None and not Conversation.objects.filter(domain=domain).exists():
         raise misuse(f"There is no conversation in domain {domain!r}.")
-    return Selection(domain, None, options["since"], options["limit"])
+    return Selection(domain or "", None, options["since"], options["limit"])
 
 
 def conversation_of(text: str) -> int:
