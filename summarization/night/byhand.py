@@ -22,6 +22,7 @@ from summarization.worth import unworthy
 
 Bar = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 READ_AT_ONCE = 50
+PAUSE_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -72,10 +73,19 @@ def summarize(selection: Selection, now: datetime, bar: Bar) -> Figures:
 
 def _work_off(run: SummaryRun, on_end: Callable[[], None]) -> None:
     budget = Budget.configured()
-    for chunk in range(run.chunks):
+    for chunk in _pending(run):
         worked = work(run.pk, chunk, budget, seconds=math.inf, on_end=lambda ended: on_end())
         if worked.stopped:
             return
+
+
+def _pending(run: SummaryRun) -> Iterator[int]:
+    """Yield chunks until nothing of them is pending: rows that another planner looks at cannot be claimed just then."""
+    yield from range(run.chunks)
+    pending = SummaryItem.objects.filter(run=run, state=SummaryItem.State.PENDING).order_by("chunk")
+    while chunks := list(pending.values_list("chunk", flat=True).distinct()):
+        time.sleep(PAUSE_SECONDS)
+        yield from chunks
 
 
 def _figures(run: SummaryRun, selection: Selection) -> Figures:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from outbox.models import OutboxEvent
 from persistence.database import database_now
@@ -19,7 +19,8 @@ from persistence.models import Conversation
 from summarization.asked import summarize_asked, summarize_now
 from summarization.claims import take_one
 from summarization.models import ConversationSummary, SummaryItem, SummaryRun
-from summarization.night import byhand
+from summarization.night import byhand, chunk
+from summarization.night.chunk import Worked
 from tests.summarization.night.support import later, night
 from tests.summarization.support import conversation, item, say
 
@@ -246,6 +247,36 @@ def test_two_commands_at_once_share_the_work_and_do_nothing_twice(settings, mode
         thread.join()
     assert sum(one.summarized for one in found) == 6
     assert model_server.paid == 6
+
+
+def test_what_another_planner_holds_for_a_moment_is_not_left_behind(monkeypatch):
+    """It locks the items that it finds in other hands, until its page is written."""
+    pks = [conversation() for _ in range(3)]
+    held, tried = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                list(SummaryItem.objects.select_for_update())
+                held.set()
+                tried.wait(20)
+        finally:
+            connection.close()
+
+    def work(*given: Any, **more: Any) -> Worked:
+        if not held.is_set():
+            other.start()
+            held.wait(20)
+        worked = chunk.work(*given, **more)
+        tried.set()
+        return worked
+
+    other = threading.Thread(target=hold)
+    monkeypatch.setattr(byhand, "work", work)
+    status, found = summarize()
+    other.join()
+    assert (status, found["eligible"], found["summarized"], found["remaining"]) == (0, len(pks), len(pks), 0)
+    assert SummaryRun.objects.get().state == "finished"
 
 
 def test_people_get_a_table_and_what_to_do():
