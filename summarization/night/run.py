@@ -1,6 +1,6 @@
 """Runs: one for each night and for each call of the command. How they begin, are counted, and end."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from summarization.night.window import settled_before
 from summarization.summarizers.registry import configured
 
 State = SummaryRun.State
+ZONES_DIFFER = timedelta(days=2)  # by how many dates, at most
 INTERRUPTED, OPERATOR = "interrupted", "operator"
 
 FIGURES = """
@@ -52,9 +53,10 @@ END = FIGURES.format(
 def begin_night(night: date, now: datetime) -> SummaryRun | None:
     """Begin the night of a local date; None when it has begun before, or a later one has.
 
-    Whoever inserts the row first has it, however many beats there are.
+    Whoever inserts the row first has it, however many beats there are. A night far ahead was begun by a wrong clock.
     """
-    if SummaryRun.objects.filter(kind=SummaryRun.Kind.NIGHTLY, night__gte=night).exists():
+    same_or_later = (night, night + ZONES_DIFFER)
+    if SummaryRun.objects.filter(kind=SummaryRun.Kind.NIGHTLY, night__range=same_or_later).exists():
         return None
     zone = str(settings.SUMMARY_TIME_ZONE)
     run = _new(SummaryRun.Kind.NIGHTLY, now, EVERYTHING, night=night, time_zone=zone)

@@ -23,8 +23,11 @@ SELECT coalesce(min(least(silence_hours, %(most)s)), %(setting)s), coalesce(max(
 FROM summarization_domain_policy WHERE summaries AND silence_hours IS NOT NULL
 """
 # The furthest that any run has come which looked at everything: what lies before it has been planned, or was left
-# on purpose.
-SETTLED = "SELECT max(unsettled_since) FROM summarization_run WHERE planned_at IS NOT NULL"
+# on purpose. A server's clock that was years ahead for a minute must not hide everything until then.
+SETTLED = """
+SELECT max(unsettled_since) FROM summarization_run
+WHERE planned_at IS NOT NULL AND unsettled_since < clock_timestamp()
+"""
 
 
 @dataclass(frozen=True, slots=True)

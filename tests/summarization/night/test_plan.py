@@ -48,7 +48,7 @@ def test_what_was_passed_by_while_a_domain_was_off_comes_back_with_since():
     policy = DomainPolicy.objects.create(domain="demo", summaries=False)
     pk, before = conversation(), database_now() - timedelta(minutes=1)
     night(days=3)
-    SummaryRun.objects.update(unsettled_since=later())
+    SummaryRun.objects.update(unsettled_since=database_now())
     policy.delete()
     assert items(planned(now=later(72))) == {}
     assert items(planned(Selection(since=before), now=later(72))) == {pk: "pending"}

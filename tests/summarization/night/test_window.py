@@ -5,10 +5,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from summarization.models import DomainPolicy
+from summarization.models import DomainPolicy, SummaryRun
+from summarization.night.plan import plan
 from summarization.night.run import begin_night
 from summarization.night.window import settled_before, silences, tonight
-from tests.summarization.night.support import later, night
+from tests.summarization.night.support import items, later, night
+from tests.summarization.support import conversation
 
 LISBON, SAO_PAULO, UTC_ZONE = ZoneInfo("Europe/Lisbon"), ZoneInfo("America/Sao_Paulo"), ZoneInfo("UTC")
 
@@ -72,6 +74,21 @@ def test_a_date_that_lies_behind_the_last_night_is_not_caught_up():
     now = later()
     assert begin_night(now.date(), now) is not None
     assert begin_night(now.date() - timedelta(days=1), now) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_whose_clock_was_years_ahead_for_a_minute_misses_no_night():
+    pk = conversation()
+    now = later()
+    ahead = now + timedelta(days=9_000)
+    wrong = begin_night(ahead.date(), ahead)
+    SummaryRun.objects.filter(pk=wrong.pk).update(
+        state="stopped", started_at=ahead, planned_at=ahead, unsettled_since=ahead
+    )
+    run = begin_night(now.date(), now)
+    assert run is not None
+    assert plan(run.pk)
+    assert items(run) == {pk: "pending"}
 
 
 @pytest.mark.django_db(transaction=True)
