@@ -15,6 +15,7 @@ from summarization.night.candidates import Selection
 from summarization.night.chunk import work
 from summarization.night.plan import plan, preview
 from summarization.night.run import INTERRUPTED, begin_command, count, draft_of_run, finish, stop
+from summarization.night.tend import end_what_is_over
 from summarization.one import unchanged
 from summarization.source import read_source, read_sources
 from summarization.summarizers.registry import configured
@@ -56,6 +57,7 @@ class Figures:
 
 def summarize(selection: Selection, now: datetime, bar: Bar) -> Figures:
     """Plan a run of one's own and work it off. An interruption gives back what was claimed and stops the run."""
+    end_what_is_over()
     run = begin_command(selection, now)
     try:
         plan(run.pk, selection)

@@ -51,25 +51,40 @@ def tend(now: datetime) -> ToSend:
     """
     begin_night(tonight(now, settings.SUMMARY_TIME_ZONE, settings.SUMMARY_TIME), now)
     found = ToSend()
-    for run in SummaryRun.objects.filter(state__in=OPEN_RUN).order_by("id"):
-        if run.kind == SummaryRun.Kind.COMMAND:
-            _tend_command(run)
-        else:
+    for run in _open():
+        if not _ended(run) and run.kind == SummaryRun.Kind.NIGHTLY:
             _tend_night(run, found)
     return found
 
 
-def _tend_command(run: SummaryRun) -> None:
-    """Stop what a command left when its process died; a living one does everything itself."""
-    if not _moves(run, ABANDONED_SECONDS):
-        stop(run.pk, INTERRUPTED)
+def end_what_is_over() -> None:
+    """End runs that are over their time or were left by a process that died, so that others may take up their rest.
+
+    For whoever works where nobody tends.
+    """
+    for run in _open():
+        _ended(run)
+
+
+def _open() -> list[SummaryRun]:
+    return list(SummaryRun.objects.filter(state__in=OPEN_RUN).order_by("id"))
+
+
+def _ended(run: SummaryRun) -> bool:
+    if run.kind == SummaryRun.Kind.COMMAND:
+        return _tend_command(run)
+    budget = Budget.configured()
+    because = standing(run.pk, budget).ends(budget)
+    return bool(because) and stop(run.pk, because)
+
+
+def _tend_command(run: SummaryRun) -> bool:
+    """End what a command left: others have done its rest, or its process died. A living one does everything itself."""
+    return finish(run.pk) or (not _moves(run, ABANDONED_SECONDS) and stop(run.pk, INTERRUPTED))
 
 
 def _tend_night(run: SummaryRun, found: ToSend) -> None:
-    budget = Budget.configured()
-    if because := standing(run.pk, budget).ends(budget):
-        stop(run.pk, because)
-    elif run.state == SummaryRun.State.PLANNING:
+    if run.state == SummaryRun.State.PLANNING:
         found.plans.append(str(run.run_id))  # whoever finds the run in hand leaves it
     elif not finish(run.pk):
         count(run.pk)

@@ -1,16 +1,19 @@
 """Each minute somebody looks: what was missed begins, what was lost is sent again, what is done ends."""
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 
 from persistence.database import database_now
-from summarization.claims import take
+from summarization.claims import skip, take, take_one
 from summarization.models import SummaryRun
 from summarization.night import tend as tend_module
-from summarization.night.candidates import Selection
+from summarization.night.byhand import summarize
+from summarization.night.candidates import EVERYTHING, Selection
 from summarization.night.plan import plan
 from summarization.night.run import begin_command, begin_night
 from summarization.night.tend import tend
@@ -129,6 +132,38 @@ def test_a_command_that_died_is_stopped_and_its_rest_is_the_nights():
     assert found.chunks == []
     tonight = SummaryRun.objects.get(kind="nightly")
     assert items(_planned_by_tend(tonight)) == {pk: "pending"}
+
+
+def test_a_command_ends_when_others_have_done_its_rest():
+    """An agent held the last one while the command came to its end."""
+    pk = conversation()
+    run = planned()
+    claim = take_one(pk, 60)
+    tend(later())
+    run.refresh_from_db()
+    assert run.state == "running"
+    assert skip(claim, "too_short")
+    tend(later())
+    run.refresh_from_db()
+    assert (run.state, run.stopped_because, run.skipped) == ("finished", "", 1)
+
+
+@pytest.mark.parametrize("left", [planned, night], ids=["a command", "a night"])
+def test_where_nobody_tends_a_command_takes_up_what_is_over(left):
+    """Without beat and workers, what was killed or is over its time would keep its conversations for ever."""
+    conversation()
+    run = left()
+    summarize(EVERYTHING, later(), _no_bar)
+    assert items(run) != {}, "it may be alive"
+    quiet(60 * 24)
+    found = summarize(EVERYTHING, later(), _no_bar)
+    assert (found.summarized, found.remaining) == (1, 0)
+    run.refresh_from_db()
+    assert run.state == "stopped"
+
+
+def _no_bar(total: int) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda count: None)
 
 
 def test_a_command_that_is_at_work_is_left_alone():
