@@ -1,6 +1,7 @@
 """The planner: writes an item for each conversation that is due, page by page, and remembers how far it has come."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -104,13 +105,21 @@ def _write(run_pk: int, page: Page, selection: Selection, through: UUID | None) 
     """Write the items of one page and how far the run has come: one transaction."""
     with transaction.atomic(durable=True):
         run = _held(run_pk)
+        if selection.is_everything:
+            run.unsettled_since = _unsettled(run)
         room = PAGE if selection.limit is None else min(PAGE, selection.limit - run.candidates)
         if room > 0 and (ids := due(run, page, selection, limit=room, lock=True)):
             chunks = _write_items(run, ids)
             run.candidates += len(chunks)
             run.chunks = max([run.chunks, *(chunk + 1 for chunk in chunks)])
         run.scanned_through = through or run.scanned_through
-        run.save(update_fields=["candidates", "chunks", "scanned_through"])
+        run.save(update_fields=["candidates", "chunks", "scanned_through", "unsettled_since"])
+
+
+def _unsettled(run: SummaryRun) -> datetime:
+    """Return from when on the next run looks again: by the longest silence that held while any page was looked at."""
+    found = unsettled_since(run, silences().longest)
+    return min(found, run.unsettled_since) if run.unsettled_since else found
 
 
 def _held(run_pk: int) -> SummaryRun:
@@ -138,7 +147,7 @@ def _end(run_pk: int, selection: Selection) -> None:
     with transaction.atomic(durable=True):
         run = _held(run_pk)
         if selection.is_everything:
-            run.unsettled_since = unsettled_since(run, silences().longest)
+            run.unsettled_since = _unsettled(run)
         run.state = SummaryRun.State.RUNNING
         run.planned_at = Now()
         run.save(update_fields=["unsettled_since", "state", "planned_at"])

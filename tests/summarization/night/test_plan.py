@@ -1,13 +1,14 @@
 """Who is planned: by silence, by watermark, by domain; and that planning can be doubled, killed and resumed."""
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.db import connection
 
 from persistence.database import database_now
-from persistence.models import Conversation
+from persistence.models import Conversation, Turn
 from persistence.subject.erase import erase
 from persistence.subject.find import subject_of_conversation
 from summarization.claims import take_one
@@ -17,6 +18,7 @@ from summarization.night import plan as plan_module
 from summarization.night.candidates import DUE, SAID, Selection
 from summarization.night.plan import plan, preview
 from summarization.night.run import begin_command, begin_night, draft_of_run, stop
+from summarization.night.window import first_id
 from tests.summarization.night.support import done, items, later, night, planned
 from tests.summarization.support import conversation, item, say
 
@@ -152,6 +154,31 @@ def test_a_planner_that_was_killed_goes_on_where_it_was(monkeypatch):
     assert items(run) == dict.fromkeys(pks, "pending")
     run.refresh_from_db()
     assert (run.state, run.candidates, run.scanned_through > at) == ("running", 4, True)
+
+
+def test_a_silence_that_is_shortened_while_it_is_planned_passes_nothing_by(settings):
+    """The page was looked at by the longer one, so the next night looks there again."""
+    settings.SUMMARY_SILENCE_HOURS = 2
+    policy = DomainPolicy.objects.create(domain="demo", silence_hours=48)
+    pk, now = conversation(), database_now()
+    _aged(now - timedelta(hours=30))
+    run = begin_night(now.date(), now)
+    assert not plan(run.pk, enough=lambda: True)
+    policy.delete()
+    assert plan(run.pk)
+    assert items(run) == {}, "it was passed"
+    tomorrow = now + timedelta(days=1)
+    following = begin_night(tomorrow.date(), tomorrow)
+    assert plan(following.pk)
+    assert items(following) == {pk: "pending"}
+
+
+def _aged(said: datetime) -> None:
+    """Let everything have been said then, by the ids of turns, too."""
+    Conversation.objects.update(last_turn_at=said)
+    for turn in Turn.objects.all():
+        turn_id = UUID(int=first_id(said).int + turn.pk.int % (1 << 80))
+        Turn.objects.filter(pk=turn.pk).update(turn_id=turn_id)
 
 
 def test_two_planners_of_one_run_plan_everything_once(monkeypatch):
