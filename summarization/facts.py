@@ -36,6 +36,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _WEEKDAY = re.compile(r"\b([a-z]+day|domingo|s[aá]bado|(?:segunda|ter[cç]a|quarta|quinta|sexta)(?=-feira))\b")
 _ALSO_WORDS = frozenset({"march", "marco", "marzo", "may", "mar", "dez", "abr", "jan"})
 _SHORT_MONTHS = frozenset(["feb", "fev", "aug", "sep", "sept", "oct", "nov", "dec"])
+_NEAR_A_DAY = _SHORT_MONTHS | {"apr", "may", "mai", "jun", "jul"}
 # "in May" and "by March" are months all the same.
 _IN_MONTH = re.compile(
     r"\b(?:in|of|by|until|since|before|after|during|next|last|this|early|late)[ -](march|may)\b(?! (?:be|have|not)\b)"
@@ -243,7 +244,9 @@ def _stands(days: frozenset[Day], facts: Facts) -> bool:
 
 def _said_apart(month: int, day: int, text: str) -> bool:
     """Say whether the day stands near the month's name: "the 3rd and 5th of November", "November, on the 3rd"."""
-    names = "|".join(name for name, number in MONTHS.items() if number == month and name not in _ALSO_WORDS)
+    names = "|".join(
+        name for name, of in MONTHS.items() if of == month and (len(name) > 3 or name in _NEAR_A_DAY)
+    )
     number = rf"(?<!\d){day}(?:st|nd|rd|th)?"
     gap = r"(?:[\W_]{1,3}(?:\d{1,2}(?:st|nd|rd|th)?|the|and|of|on|to|or|e|de|dia|a|ou)){0,8}[\W_]{1,3}"
     return re.search(rf"{number}{gap}(?:{names})\b|\b(?:{names}){gap}{number}\b", text) is not None

@@ -8,10 +8,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 # Where there was no night yet, the first conversation says since when there should have been one. All of it is read
-# from the ends of indexes.
+# from the ends of indexes. The last night is the one that began last: a wrong clock may have begun one of a later date.
 AGES = """
 SELECT greatest(0, extract(epoch FROM clock_timestamp() - coalesce(
-    (SELECT started_at FROM summarization_run WHERE kind = 'nightly' ORDER BY night DESC LIMIT 1),
+    (SELECT started_at FROM summarization_run WHERE kind = 'nightly' ORDER BY id DESC LIMIT 1),
     (SELECT created_at FROM persistence_conversation ORDER BY id LIMIT 1),
     clock_timestamp())))::float8,
   greatest(0, coalesce(extract(epoch FROM clock_timestamp() - (
@@ -20,7 +20,7 @@ SELECT greatest(0, extract(epoch FROM clock_timestamp() - coalesce(
 """
 LAST = """
 SELECT summarized, skipped, failed, remaining, state = 'stopped', seconds, cost_usd, tokens_in, tokens_out
-FROM summarization_run WHERE kind = 'nightly' AND state IN ('finished', 'stopped') ORDER BY night DESC LIMIT 1
+FROM summarization_run WHERE kind = 'nightly' AND state IN ('finished', 'stopped') ORDER BY id DESC LIMIT 1
 """
 OUTCOMES = ("summarized", "skipped", "failed", "remaining")
 

@@ -16,7 +16,7 @@ def last_night(user: Any) -> dict[str, Any] | None:
     """Return how the last night went, in words; None where there was none, or where it is not this user's business."""
     if not user.has_perm(NIGHTS):
         return None
-    run = SummaryRun.objects.filter(kind=SummaryRun.Kind.NIGHTLY).order_by("-night").first()
+    run = SummaryRun.objects.filter(kind=SummaryRun.Kind.NIGHTLY).order_by("-id").first()
     if run is None:
         return None
     return {

@@ -1,6 +1,7 @@
 """Nights: how far each one came, what it cost, what failed, and the button that stops it."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -27,7 +28,7 @@ BY_CONVERSATION = Keyset(("conversation_id",))
 STATES = {"planning": "busy", "running": "busy", "finished": "good", "stopped": "warn"}
 STOPPED = {
     "operator": "An operator stopped it.",
-    "stalled": "It did not get on.",
+    "stalled": "The demo did not wait for it any longer.",
     "interrupted": "It was interrupted where it was started.",
     "budget_usd": "Its budget in money left no room for another conversation (SUMMARY_BUDGET_USD).",
     "budget_tokens": "Its budget in tokens left no room for another conversation (SUMMARY_BUDGET_TOKENS).",
@@ -127,7 +128,7 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description="cost")
     def cost(self, run: SummaryRun) -> str:
         spent = counted(run).cost_usd
-        return f"${spent:.2f}" if spent else "–"
+        return dollars(spent) if spent else "–"
 
     @admin.display(description="began")
     def started(self, run: SummaryRun) -> SafeString | str:
@@ -169,7 +170,7 @@ def lasted(run: SummaryRun) -> timedelta:
 def budgets(run: SummaryRun, found: Progress) -> list[tuple[str, str]]:
     """Return what was spent of each budget that is set, in words."""
     spent = [
-        ("Money", f"${found.cost_usd:.2f}", settings.SUMMARY_BUDGET_USD, "${:.2f}"),
+        ("Money", dollars(found.cost_usd), settings.SUMMARY_BUDGET_USD, "${:.2f}"),
         ("Tokens", f"{found.tokens_in + found.tokens_out:,}", settings.SUMMARY_BUDGET_TOKENS, "{:,}"),
         ("Minutes", f"{lasted(run).total_seconds() / 60:.0f}", settings.SUMMARY_BUDGET_MINUTES, "{:.0f}"),
     ]
@@ -177,6 +178,11 @@ def budgets(run: SummaryRun, found: Progress) -> list[tuple[str, str]]:
         (name, f"{so_far} of {shape.format(most)}" if most else f"{so_far}, no limit")
         for name, so_far, most, shape in spent
     ]
+
+
+def dollars(cost: Decimal) -> str:
+    """Return an amount to the cent; where that would be next to nothing, to the hundredth of a cent."""
+    return f"${cost:.4f}" if 0 < cost < Decimal("0.1") else f"${cost:.2f}"
 
 
 def what_to_do(run: SummaryRun, found: Progress) -> str:

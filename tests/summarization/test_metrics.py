@@ -65,6 +65,14 @@ def test_a_night_under_way_has_an_age_and_one_that_ended_has_none(client: Client
     assert 3 * HOUR <= found["age_seconds"] < 4 * HOUR
 
 
+def test_a_night_of_a_far_date_that_a_wrong_clock_began_is_not_the_last_one_for_ever(client: Client) -> None:
+    night(30, hours_ago=50, summarized=99)
+    night(2, hours_ago=5, summarized=7)
+    found = scraped(client)
+    assert 5 * HOUR <= found["age_seconds"] < 6 * HOUR
+    assert found['conversations{outcome="summarized"}'] == 7
+
+
 def test_a_run_that_somebody_started_by_hand_is_no_night(client: Client) -> None:
     night(1, hours_ago=30)
     night(2, hours_ago=2, kind="command", state="running", summarized=3)

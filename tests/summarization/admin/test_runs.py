@@ -25,6 +25,10 @@ def figures(shown: str) -> dict[str, str]:
     return dict(re.findall(r"<dt>(?:<bdi>)?([^<]+?)(?:</bdi>)?</dt><dd>(?:<bdi>)?([^<]*)", shown))
 
 
+def test_a_night_that_cost_next_to_nothing_was_not_free():
+    assert figures(page(signed_in(VIEW), night(cost_usd="0.001")))["Money"] == "$0.0010 of $10.00"
+
+
 def test_a_night_that_has_ended_says_what_came_of_it_and_what_to_do():
     shown = page(signed_in(VIEW), night())
     found = figures(shown)
