@@ -3,6 +3,7 @@
 The parameters are addresses too: the dashboard's numbers lead to state, owner, queue, priority, reason, channel, sla.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -31,11 +32,17 @@ STATES = {
 }
 
 
-def own_domains(request: HttpRequest, field: str = "domain") -> Q:
-    """Return the condition for rows that this user may see."""
+def allowed(request: HttpRequest) -> list[str] | None:
+    """Return the domains whose rows this user may see; None means all."""
     if not hasattr(request, ASKED):  # several filters ask, and the answer is the same
         setattr(request, ASKED, domains_of(request.user))
-    domains = getattr(request, ASKED)
+    found: list[str] | None = getattr(request, ASKED)
+    return found
+
+
+def own_domains(request: HttpRequest, field: str = "domain") -> Q:
+    """Return the condition for rows that this user may see."""
+    domains = allowed(request)
     return Q() if domains is None else Q(**{f"{field}__in": domains})
 
 
@@ -131,6 +138,18 @@ class ForReason(Pick):
         return queryset.filter(reason_codes__contains=[self.value()])
 
 
+def newest_channels(domains: Iterable[str] | None) -> QuerySet[SupportCase, str]:
+    """Return the channels of the newest cases; of each domain by itself, or one's cases would be sought among all."""
+    if domains is None:
+        return SupportCase.objects.order_by("-id").values_list("channel", flat=True)[:CHANNELS_AMONG]
+    of_each = [
+        SupportCase.objects.filter(domain=domain).order_by("-opened_at").values_list("channel", flat=True)
+        for domain in domains
+    ]
+    none = SupportCase.objects.none().values_list("channel", flat=True)
+    return none.union(*(newest[:CHANNELS_AMONG] for newest in of_each))
+
+
 class OnChannel(Pick):
     """The channels of the newest cases, and the one that is asked for: nothing is scanned to list them all."""
 
@@ -138,9 +157,8 @@ class OnChannel(Pick):
     parameter_name = "channel"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        newest = SupportCase.objects.filter(own_domains(request)).order_by("-id").values("channel")
         asked = request.GET.get("channel", "")
-        found = {row["channel"] for row in newest[:CHANNELS_AMONG]} | {asked if storable(asked) else ""}
+        found = {*newest_channels(allowed(request)), asked if storable(asked) else ""}
         return [("", "Every channel"), *((name, name) for name in sorted(found - {""}))]
 
     def pick(self, queryset: QuerySet[SupportCase]) -> QuerySet[SupportCase]:

@@ -41,7 +41,8 @@ SELECT gen_random_uuid(), c.id, c.domain, 'web', c.customer_ref, CASE WHEN live 
     CASE WHEN live AND mod(c.id, 4) <> 0 THEN now() + (mod(c.id, 1000) - 100) * interval '1 minute' END, NULL,
     CASE WHEN NOT live THEN now() - c.id * interval '1 second' END, CASE WHEN live THEN '' ELSE 'resolved' END
 FROM (SELECT *, mod(id, {each}) = 0 AS live FROM persistence_conversation) AS c JOIN handoff_queue AS q ON q.domain = c.domain
-"""
+ORDER BY c.domain, c.id
+"""  # so that the newest cases are all of one domain, and the other's are not found by looking back
 WORDS = """
 INSERT INTO handoff_case_text (case_id, through_seq, through_event, words)
 SELECT id, 10, 0, array_to_tsvector(ARRAY['hello', 'w' || mod(id, 500), 'r' || id]) FROM handoff_case
