@@ -97,7 +97,11 @@ def print_summary(console: Console, summary: Summary) -> None:
     for failure in summary.failures:
         several = f" ({failure.count} exchanges)" if failure.count > 1 else ""
         console.print(
-            f"{failure.where}{several}: {failure.reason}", style="red", markup=False, highlight=False
+            f"{failure.where}{several}: {failure.reason}",
+            style="red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,  # a place that is broken in two cannot be opened
         )
     if (named := sum(failure.count for failure in summary.failures)) < summary.failed:
         console.print(f"… and {summary.failed - named:,} more", style="red")
