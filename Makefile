@@ -33,8 +33,8 @@ demo: install ## start everything, replay real conversations, verify the copy, r
 up: install ## start everything and keep it up until Ctrl-C
 	@$(BIN)/python manage.py up
 
-test: install ## run all tests against real services started for them
-	@$(BIN)/python -m pytest
+test: install ## run all tests against real services started for them, as many at a time as there are cores (up to four)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope
 
 # Production's settings with made-up values, and servers at a port where nobody listens, since no step may need one.
 # What `check --deploy` says must be nothing; makemigrations would warn that it cannot ask the database.

@@ -3,7 +3,7 @@
 Loaded with ``-p`` from pyproject.toml, which is earlier than any conftest and earlier than pytest-django.
 Servers named by DATABASE_URL and REDIS_URL are used; what is missing is started in a directory of its own,
 lives for this process and is removed with it. A pytest that is killed leaves no server: the kernel stops
-them.
+them. With ``-n`` each worker has servers of its own, unless the environment named some before.
 """
 
 import functools
@@ -17,6 +17,11 @@ import pytest
 
 from config import services
 
+SERVERS = ("DATABASE_URL", "REDIS_URL")
+STARTED_HERE = (
+    "HOLDFAST_TESTS_STARTED"  # the servers that pytest itself started; what it hands on is not meant for all
+)
+
 
 @functools.cache
 def scratch() -> Path:
@@ -27,9 +32,18 @@ def scratch() -> Path:
     return directory
 
 
+def given(name: str) -> bool:
+    """Tell whether the environment names a server, directly or by a file."""
+    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests() -> Generator[None]:
     """Start what is missing and name it in the environment, before pytest-django loads the settings."""
+    for name in os.environ.get(STARTED_HERE, "").split():  # a worker has inherited them
+        os.environ.pop(name, None)
+    os.environ[STARTED_HERE] = " ".join(name for name in SERVERS if not given(name))
+    os.environ["PYTEST_PLUGINS"] = __name__  # a worker loads what ``-p`` names too late for this
     os.environ["HOLDFAST_LOCAL_DIR"] = str(scratch())
     os.environ["HOLDFAST_DEVELOPMENT"] = "1"
     # A busy machine is not what most tests are about; those about the budget set one of their own.

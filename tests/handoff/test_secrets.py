@@ -51,7 +51,11 @@ def test_without_the_former_key_the_error_says_what_to_do(settings):
         unseal(sealed)
 
 
-@pytest.mark.parametrize("damaged", [b"x", b"gAAAA", b"\xff\x00", seal({"a": ("b",)})[:-3]])
+@pytest.mark.parametrize(
+    "damaged",
+    [b"x", b"gAAAA", b"\xff\x00", seal({"a": ("b",)})[:-3]],
+    ids=["a letter", "a beginning", "no text", "cut"],
+)
 def test_damage_is_told_apart_from_emptiness(damaged):
     with pytest.raises(SecretsUnreadable):
         unseal(damaged)

@@ -69,6 +69,7 @@ def large_tables():
             " SELECT lane.id, event_id, ordering_seq, 'delivered', 1, now(), '', now() FROM outbox_event"
             " JOIN outbox_lane AS lane USING (ordering_key)"
         )
+        cursor.execute("ANALYZE outbox_delivery")
         some = "(SELECT id FROM outbox_lane ORDER BY id OFFSET 9000 LIMIT {})"
         cursor.execute(f"UPDATE outbox_delivery SET status = 'dead' WHERE lane_id IN {some.format(20)}")
         cursor.execute(f"UPDATE outbox_lane SET parked_reason = 'dead' WHERE id IN {some.format(20)}")
