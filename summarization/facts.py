@@ -25,9 +25,10 @@ _LINK = re.compile(
 _WAY_TO_IT = re.compile(r"^(?:https?://)?(?:www\.)?")
 _LABEL = re.compile(r"\[[a-z_]{3,20}\]")  # what redaction leaves, folded
 _PHONE = re.compile(r"(?<![\w.,])\+?\d(?:[\s().-]{0,3}\d){6,19}(?![.,]?\w)")
+# An id, as ids are written.
 _CAPITALS = re.compile(
     r"(?<![^\W_])(?=[0-9_#-]*[A-Z])(?=[A-Z_#-]*[0-9])[A-Z0-9]+(?:[-_#][A-Z0-9]+)+(?![^\W_])"
-)  # an id, as ids are written
+)
 _TOKEN = re.compile(r"(?<![^\W_])[^\W_]*\d(?:[^\W_]|[.,'’](?=\d))*")
 _GROUP = re.compile(r"\d+(?:[.,'’]\d+)*|[^\W\d_]+")
 _SPACED = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?(?!\d)")

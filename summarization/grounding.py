@@ -22,9 +22,8 @@ LEAST_WORDS_FOR_A_PROBLEM = 5  # said by users; less may well have none
 LEAST_WORDS_FOR_A_LANGUAGE = 12  # of an answer; a name or a loan word would decide over fewer
 # Share of a statement's words that its turns must hold too, and from how many words on one alone is not enough.
 LEAST_SHARE, ONE_IS_ENOUGH = 0.15, 6
-LONGEST_RUN = (
-    80  # characters without a space; what is longer may be quoted in part, for a reader sees that it is
-)
+# Characters without a space; what is longer may be quoted in part, for a reader sees that it is.
+LONGEST_RUN = 80
 # Instructions to whoever reads the summary next, and marks by which a page or a prompt takes it for more than text.
 _INSTRUCTION = re.compile(
     r"\b(?:ignor(?:e|a|em)|disregard|forget|override|bypass|esque[cç](?:a|e|am)|desconsider(?:e|a|em))\b"
